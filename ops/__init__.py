@@ -1,0 +1,1 @@
+"""Operators: ports and one call into science each."""

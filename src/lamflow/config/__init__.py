@@ -1,0 +1,1 @@
+"""One pydantic model for each workflow kind, and the YAML loader."""

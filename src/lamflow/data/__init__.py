@@ -1,0 +1,1 @@
+"""Datasets: reading, writing, checking, splitting."""

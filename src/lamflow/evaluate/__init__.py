@@ -1,0 +1,1 @@
+"""Errors and properties of models."""

@@ -1,0 +1,1 @@
+"""Trainers, their presets and learning curves."""

@@ -1,0 +1,1 @@
+"""Workflow kinds: each file composes operators into a graph."""
