@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +70,7 @@ class System:
 
     def take(self, frames: Sequence[int] | IntArray | NDArray[np.bool_]) -> "System":
         """Return the frames that an index or mask array names, in that order."""
-        picked = {
+        picked: dict[str, Any] = {
             field: None if getattr(self, field) is None else getattr(self, field)[frames]
             for field in (
                 "types", "coords", "cells", "energies", "forces", "virials", "origins",
