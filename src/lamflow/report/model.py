@@ -1,0 +1,116 @@
+"""What a report shows: plain records that the caller fills from a run's files."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+REUSED_PHASES = frozenset({"cached", "reused", "skipped"})
+"""Phases (lower case) of a step whose result an earlier run already had."""
+
+
+class LearningCurve(Protocol):
+    """The learning curve of one training, as `lamflow.train.curve.Curve` has it."""
+
+    @property
+    def steps(self) -> NDArray[Any]:
+        """Training steps, (n,)."""
+
+    @property
+    def heads(self) -> Mapping[str, Mapping[str, Array]]:
+        """Series of each head, each (n,): DeePMD-kit's names such as `rmse_e_val`; NaN allowed.
+
+        `rmse_e_*` in eV/atom, `rmse_f_*` in eV/Å, `*_val` on validation, `*_trn` on training data.
+        """
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """One step of a run.
+
+    Attributes
+    ----------
+    name, op
+        Name in the run, and the operator that it ran.
+    needs
+        Names of the steps whose products it takes.
+    phase
+        `succeeded`, `failed`, `running`, `pending`, `omitted`, or one of `REUSED_PHASES`;
+        in any case of letters.
+    started, finished
+        Unix time in seconds; None where it did not.
+    numbers
+        A few results worth showing beside the step, such as ``{"frames": 812}``.
+    """
+
+    name: str
+    op: str
+    needs: tuple[str, ...] = ()
+    phase: str = "succeeded"
+    started: float | None = None
+    finished: float | None = None
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def seconds(self) -> float | None:
+        """Wall time in s, None unless the step both started and finished."""
+        if self.started is None or self.finished is None:
+            return None
+        return max(0.0, self.finished - self.started)
+
+    @property
+    def reused(self) -> bool:
+        """Whether the step's result was there already and it did not run."""
+        return self.phase.lower() in REUSED_PHASES
+
+
+@dataclass(frozen=True)
+class PretrainReport:
+    """Everything that the report of a pretraining run shows.
+
+    A mapping may lack keys: what is not there is left out of the page or shown as a dash.
+
+    Attributes
+    ----------
+    name, status
+        The run's name, and `succeeded`, `failed`, ...
+    config_yaml
+        The run's configuration as the user wrote it.
+    steps
+        In the order in which they ran.
+    datasets
+        One mapping per dataset: the dump of its `DatasetCard` and, where known,
+        `weight` (float), `clean` (dump of `CleanSummary`: `kept`, `quarantined`,
+        `reasons` {reason: frames}), `split` (dump of `SplitSummary`: `parts` {part: frames},
+        `leak_risk` text or bool).
+    curves
+        Name of a training (such as ``"seed 1"``, one per committee member) to its curve.
+    metrics
+        The content of ``metrics.json``: `heads` and `weighted`.
+    parity
+        Head to arrays `energy_reference`, `energy_predicted` (nframes,) eV/atom after the
+        element references were subtracted; `force_reference`, `force_predicted` (n,) eV/Å,
+        components; optionally `virial_reference`, `virial_predicted` (m,) eV/atom, components.
+    model_card
+        The model's ``card.json``.
+    versions
+        Versions of software, hardware and seed: label to text.
+    command
+        What a reader types to run it again.
+    """
+
+    name: str
+    status: str
+    config_yaml: str
+    steps: Sequence[StepRecord]
+    datasets: Sequence[Mapping[str, Any]]
+    curves: Mapping[str, LearningCurve]
+    metrics: Mapping[str, Any]
+    parity: Mapping[str, Mapping[str, Array]]
+    model_card: Mapping[str, Any]
+    versions: Mapping[str, Any]
+    command: str = "lamflow submit pretrain.yaml"
