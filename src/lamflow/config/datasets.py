@@ -1,0 +1,40 @@
+"""The `datasets:` list that every kind of config shares."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from lamflow.config.base import Name, Number, StrictModel, label
+from lamflow.config.location import Location
+
+
+class DatasetSpec(StrictModel):
+    """One dataset: where it lies and how much it counts."""
+
+    name: Name
+    """Name of the dataset and of its head in the model: lower case letters, digits, - and _."""
+    path: Location
+    """Folder or file with the frames, relative to this file, or s3://bucket/prefix."""
+    weight: Annotated[Number, Field(ge=0)] = 1.0
+    """How often the head is trained, relative to the others (no unit); 0 leaves it out."""
+    test: Location | None = None
+    """A test set of its own; without it a part of `path` is held out (see `split`)."""
+    format: str | None = None
+    """Format as dpdata or ASE call it, such as deepmd/npy/mixed or extxyz; found if not given."""
+    type_map: tuple[str, ...] | None = None
+    """Chemical symbols of the types 0, 1, ... where the data does not name them itself."""
+    dft: str | None = None
+    """Code, functional and basis that made the labels; goes into the card."""
+    licence: str | None = None
+    """Licence of the data, best as an SPDX name; goes into the card."""
+    source: str | None = None
+    """Where the data came from (URL or DOI); goes into the card."""
+
+    @property
+    def label(self) -> str:
+        """The name as Kubernetes accepts it."""
+        return label(self.name)
+
+
+Datasets = Annotated[tuple[DatasetSpec, ...], Field(min_length=1)]
+"""All datasets of a config, in the order of the file."""

@@ -1,0 +1,58 @@
+"""How a run goes on: limits, retries and resources. No result depends on these."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from lamflow.config.base import (
+    Integer,
+    JsonObject,
+    Name,
+    PositiveInteger,
+    PositiveNumber,
+    StrictModel,
+)
+
+
+class RunSettings(StrictModel):
+    """Limits of each step of the run."""
+
+    timeout: PositiveNumber = 1440.0
+    """Longest time of one attempt of a step, minutes."""
+    retries: Annotated[Integer, Field(ge=0, le=20)] = 2
+    """Further attempts after a fault that may pass, such as a lost connection."""
+    parallel: PositiveInteger | None = None
+    """Steps at the same time; without it, as many as there are processors or pods."""
+
+
+class Resources(StrictModel):
+    """What a step needs where it runs on a cluster; the local engine uses timeout and retries."""
+
+    image: str | None = None
+    """Container image."""
+    cpu: PositiveNumber | None = None
+    """Processors."""
+    memory: PositiveNumber | None = None
+    """Main memory, GiB."""
+    gpu: Annotated[Integer, Field(ge=0)] | None = None
+    """GPUs."""
+    shared_memory: PositiveNumber | None = None
+    """Shared memory for data loaders, GiB."""
+    timeout: PositiveNumber | None = None
+    """Longest time of one attempt, minutes; instead of run.timeout."""
+    retries: Annotated[Integer, Field(ge=0, le=20)] | None = None
+    """Further attempts after a passing fault; instead of run.retries."""
+    node_selector: dict[str, str] = Field(default_factory=dict)
+    """Labels that the node must have."""
+    tolerations: tuple[JsonObject, ...] = ()
+    """Kubernetes tolerations."""
+    affinity: JsonObject = Field(default_factory=dict)
+    """Kubernetes affinity."""
+    volumes: dict[str, str] = Field(default_factory=dict)
+    """Persistent volume claims: name of the claim to path in the container."""
+    secrets: tuple[str, ...] = ()
+    """Names of Kubernetes Secrets whose keys become environment variables."""
+
+
+Profiles = dict[Name, Resources]
+"""Resources by profile: `cpu` for the light steps, `gpu` for training, or a step's own name."""
