@@ -11,9 +11,9 @@ from lamflow.config.location import Location
 class DatasetSpec(StrictModel):
     """One dataset: where it lies and how much it counts."""
 
-    name: Name
+    name: Annotated[Name, Field(examples=["water"])]
     """Name of the dataset and of its head in the model: lower case letters, digits, - and _."""
-    path: Location
+    path: Annotated[Location, Field(examples=["data/water"])]
     """Folder or file with the frames, relative to this file, or s3://bucket/prefix."""
     weight: Annotated[Number, Field(ge=0)] = 1.0
     """How often the head is trained, relative to the others (no unit); 0 leaves it out."""
@@ -21,7 +21,7 @@ class DatasetSpec(StrictModel):
     """A test set of its own; without it a part of `path` is held out (see `split`)."""
     format: str | None = None
     """Format as dpdata or ASE call it, such as deepmd/npy/mixed or extxyz; found if not given."""
-    type_map: tuple[str, ...] | None = None
+    type_map: Annotated[tuple[str, ...] | None, Field(examples=["[H, O]"])] = None
     """Chemical symbols of the types 0, 1, ... where the data does not name them itself."""
     dft: str | None = None
     """Code, functional and basis that made the labels; goes into the card."""

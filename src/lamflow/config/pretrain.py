@@ -18,15 +18,15 @@ class PretrainConfig(StrictModel):
 
     kind: Literal["pretrain"]
     """What to do."""
-    name: Name
+    name: Annotated[Name, Field(examples=["my-model"])]
     """Name of the run and its folder: lower case letters, digits, - and _."""
     seed: Annotated[Integer, Field(ge=0, lt=2**31)] = 1
     """Seed of all randomness: split, initial weights, order of batches."""
-    datasets: Datasets
+    datasets: Annotated[Datasets, Field(examples=["[{name: water, path: data/water}]"])]
     """What to train on; each dataset becomes a head of the model."""
-    model: Model
+    model: Annotated[Model, Field(examples=["dpa1-tiny"])]
     """A preset's name, or a mapping that overrides parts of one."""
-    train: TrainSettings
+    train: Annotated[TrainSettings, Field(examples=["{steps: 2000}"])]
     """How to train."""
     split: SplitSettings = SplitSettings()
     """How to hold out frames."""

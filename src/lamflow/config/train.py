@@ -73,7 +73,7 @@ DeepmdInput = Annotated[JsonObject, BeforeValidator(_read_input), _InputSchema()
 class TrainSettings(StrictModel):
     """Length, batches and learning rate of a training, and how many processes do it."""
 
-    steps: PositiveInteger
+    steps: Annotated[PositiveInteger, Field(examples=[2000])]
     """Training steps (batches), over all heads together."""
     batch: Batch = "auto:32"
     """Frames per step, or "auto:N" for as many frames as make at least N atoms."""
