@@ -11,7 +11,8 @@ from pydantic import BaseModel, ValidationError
 from lamflow.config import kinds, override
 from lamflow.config.datasets import DatasetSpec
 from lamflow.config.document import Document, Loc, dotted, parse, read_text
-from lamflow.config.model import ModelSpec
+from lamflow.config.fields import model_at
+from lamflow.config.model import MODEL, ModelSpec
 from lamflow.config.problems import shown, translate
 from lamflow.config.rules import Finding, dataset_rules, elements_rule, scalar_rules
 from lamflow.errors import InputError, Problem
@@ -55,6 +56,8 @@ class Draft:
         The whole config, None if some of it is wrong.
     datasets
         Entries of `datasets:` that are right by themselves, by index.
+    model
+        The entry `model:` if it is a preset with overrides and right by itself.
     problems
         All that was found so far.
     """
@@ -64,6 +67,7 @@ class Draft:
     document: Document
     config: BaseModel | None
     datasets: Mapping[int, DatasetSpec]
+    model: ModelSpec | None
     problems: Sequence[Problem]
 
     def finish(self, more: Sequence[Problem] = ()) -> LoadedConfig:
@@ -119,13 +123,14 @@ def read_draft(path: Path, overrides: Sequence[str] = ()) -> Draft:
     except ValidationError as failure:
         problems += translate(failure, model, document)
     datasets = _valid_datasets(document.data, context)
+    spec = _valid_model(document.data, model)
     known = {problem.key for problem in problems}
     problems += [
         Problem(document.where(loc), dotted(loc), what)
-        for loc, what in _findings(document.data, model, datasets)
+        for loc, what in _findings(document.data, model, datasets, spec)
         if dotted(loc) not in known
     ]
-    return Draft(path, text, document, config, datasets, problems)
+    return Draft(path, text, document, config, datasets, spec, problems)
 
 
 def _check_mapping(document: Document, path: Path) -> None:
@@ -164,20 +169,25 @@ def _valid_datasets(data: Mapping[str, Any], context: dict[str, Any]) -> dict[in
     return valid
 
 
+def _valid_model(data: Mapping[str, Any], model: type[BaseModel]) -> ModelSpec | None:
+    """Return the preset that `model:` names, in kinds where it names one."""
+    if model_at(model, ("model",)) is not ModelSpec:
+        return None
+    try:
+        return MODEL.validate_python(data.get("model"))
+    except ValidationError:
+        return None  # reported from the whole config
+
+
 def _findings(
-    data: Mapping[str, Any], model: type[BaseModel], datasets: Mapping[int, DatasetSpec]
+    data: Mapping[str, Any],
+    model: type[BaseModel],
+    datasets: Mapping[int, DatasetSpec],
+    spec: ModelSpec | None,
 ) -> Iterator[Finding]:
     yield from scalar_rules(data, model)
     entries = data.get("datasets")
     complete = isinstance(entries, list) and len(entries) == len(datasets)
     yield from dataset_rules(datasets, complete)
-    yield from _model_rules(data.get("model"))
-
-
-def _model_rules(value: Any) -> Iterator[Finding]:
-    try:
-        spec = ModelSpec.model_validate(value)
-    except ValidationError:
-        return  # a name, a path, or reported from the whole config
-    if spec.type_map is not None:
+    if spec is not None and spec.type_map is not None:
         yield from elements_rule(spec.type_map, ("model", "type_map"))

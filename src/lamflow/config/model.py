@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, GetJsonSchemaHandler
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, TypeAdapter
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -21,6 +21,12 @@ class ModelSpec(StrictModel):
     fitting_net: JsonObject = Field(default_factory=dict)
     """Keys of deepmd's `model.fitting_net` that replace the preset's, such as neuron."""
 
+    @property
+    def overrides(self) -> JsonObject:
+        """What is laid over the preset, by section of deepmd's `model`; empty ones left out."""
+        sections = {"descriptor": self.descriptor, "fitting_net": self.fitting_net}
+        return {name: section for name, section in sections.items() if section}
+
 
 def _from_name(value: Any) -> Any:
     return {"preset": value} if isinstance(value, str) else value
@@ -37,3 +43,5 @@ class _NameOrMapping:
 
 Model = Annotated[ModelSpec, BeforeValidator(_from_name), _NameOrMapping()]
 """A preset's name, or a mapping that names one in `preset` and overrides parts of it."""
+
+MODEL: TypeAdapter[ModelSpec] = TypeAdapter(Model)

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, PlainValidato
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
-from lamflow.config.base import Integer, JsonObject, PositiveInteger, PositiveNumber, StrictModel
+from lamflow.config.base import JsonObject, PositiveInteger, PositiveNumber, StrictModel
 from lamflow.config.location import resolve
 
 AUTO_BATCH = re.compile(r"^(auto|mixed|max|filter):[1-9][0-9]*$")
@@ -77,19 +77,19 @@ class TrainSettings(StrictModel):
     """Training steps (batches), over all heads together."""
     batch: Batch = "auto:32"
     """Frames per step, or "auto:N" for as many frames as make at least N atoms."""
-    learning_rate: PositiveNumber = 1e-3
-    """Learning rate at the start (no unit); decays exponentially."""
-    final_learning_rate: PositiveNumber = 1e-5
-    """Learning rate at the last step (no unit)."""
+    learning_rate: PositiveNumber = 2e-3
+    """Learning rate at the first step (no unit); it falls exponentially."""
+    decay: Annotated[PositiveNumber, Field(le=1)] = 5e-3
+    """Learning rate at the last step divided by that at the first (no unit)."""
     committee: PositiveInteger = 1
     """Models trained on the same data from different seeds: seed, seed+1, ..."""
     processes: PositiveInteger = 1
     """Processes that train one model together, one a GPU (torchrun)."""
-    threads: Annotated[Integer, Field(ge=0)] = 0
-    """CPU threads of each process; 0: all that the machine has for it."""
-    save_every: PositiveInteger = 1000
+    threads: PositiveInteger | None = None
+    """CPU threads of each process; without it, all that the process may use."""
+    save_every: PositiveInteger = 200
     """Steps between checkpoints; a training that was cut off goes on from the last."""
-    log_every: PositiveInteger = 100
-    """Steps between points of the learning curve."""
+    report_every: PositiveInteger | None = None
+    """Steps between points of the learning curve; without it, a hundredth of `steps`."""
     deepmd: DeepmdInput = Field(default_factory=dict)
     """DeePMD-kit's own input (mapping or path of a file), laid over what lamflow makes."""

@@ -1,0 +1,146 @@
+"""Looks at what a config points to: whether the data are there, readable and fit for training."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from lamflow.config.datasets import DatasetSpec
+from lamflow.config.document import Loc, dotted, missing_file
+from lamflow.config.loader import Draft, LoadedConfig, read_draft
+from lamflow.config.location import is_remote
+from lamflow.config.model import ModelSpec
+from lamflow.config.pretrain import PretrainConfig
+from lamflow.config.rules import Finding
+from lamflow.data.frames import System
+from lamflow.errors import InputError, Problem
+
+_LISTED = 5
+_CHUNK = 100
+
+
+def load_checked_config(path: Path, overrides: Sequence[str] = ()) -> LoadedConfig:
+    """Read a config, check its form and open the data that it names.
+
+    Data in an object store are not looked at here: that takes credentials and time.
+
+    Raises
+    ------
+    InputError
+        With every problem of the file and of the data.
+    """
+    draft = read_draft(path, overrides)
+    known = {problem.key for problem in draft.problems}
+    problems = [
+        Problem(draft.document.where(loc), dotted(loc), what)
+        for loc, what in _findings(draft)
+        if dotted(loc) not in known
+    ]
+    return draft.finish(problems)
+
+
+def _findings(draft: Draft) -> Iterator[Finding]:
+    elements: dict[int, tuple[str, ...]] = {}
+    for index, spec in draft.datasets.items():
+        for key, location in (("path", spec.path), ("test", spec.test)):
+            if location is None or is_remote(location):
+                continue
+            loc = ("datasets", index, key)
+            try:
+                elements[index] = (*elements.get(index, ()), *_open(Path(location), spec))
+            except InputError as error:
+                yield from ((loc, what) for what in _sentences(error, Path(location)))
+    if draft.model is not None:
+        yield from _model_findings(draft.model, draft.datasets, elements)
+    if isinstance(draft.config, PretrainConfig) and not draft.problems:
+        yield from _trainer_findings(draft.config, draft, elements)
+
+
+def _sentences(error: InputError, path: Path) -> Iterator[str]:
+    """Write the problems of a dataset, each after the file that it is in; not all of very many."""
+    for problem in error.problems[:_LISTED]:
+        where = problem.where or str(path)
+        yield ": ".join(part for part in (where, problem.key, problem.what) if part)
+    if len(error.problems) > _LISTED:
+        yield f"{path}: {len(error.problems) - _LISTED} more systems have such problems"
+
+
+def _open(path: Path, spec: DatasetSpec) -> tuple[str, ...]:
+    """Return the elements of a dataset that can be trained or tested on; else InputError."""
+    from lamflow.data.dataset import Dataset
+
+    if not path.exists():
+        raise InputError(Problem(str(path), "", missing_file(path)))
+    dataset = Dataset.open(path, fmt=spec.format, type_map=spec.type_map)
+    if dataset.nframes == 0:
+        raise InputError("the dataset is empty (0 frames); give one with labelled frames")
+    if "energy" not in dataset.labels:
+        raise InputError("the frames have no energies; training and testing need labelled frames")
+    if not any(_has_finite_frame(system) for system in dataset.systems(_CHUNK)):
+        raise InputError(
+            f"all {dataset.nframes} frames have NaN or infinity in coordinates or labels"
+        )
+    return dataset.elements
+
+
+def _has_finite_frame(system: System) -> bool:
+    arrays = (system.coords, system.cells, system.energies, system.forces, system.virials)
+    finite = np.ones(system.nframes, dtype=bool)
+    for array in arrays:
+        if array is not None:
+            finite &= np.isfinite(array).reshape(system.nframes, -1).all(axis=1)
+    return bool(finite.any())
+
+
+def _model_findings(
+    model: ModelSpec, specs: Mapping[int, DatasetSpec], elements: Mapping[int, Sequence[str]]
+) -> Iterator[Finding]:
+    from lamflow.train import presets
+
+    try:
+        presets.load(model.preset, model.overrides)
+    except InputError as error:
+        for problem in error.problems:
+            yield tuple(problem.key.split(".")), problem.what
+    if model.type_map is None:
+        return
+    for index, found in elements.items():
+        if missing := sorted(set(found) - set(model.type_map)):
+            what = f"lacks {', '.join(missing)}, which dataset '{specs[index].name}' holds; add it"
+            yield ("model", "type_map"), what
+
+
+def _trainer_findings(
+    config: PretrainConfig, draft: Draft, elements: Mapping[int, Sequence[str]]
+) -> Iterator[Finding]:
+    """Ask DeePMD-kit's own argument checker about what the user changed in its input."""
+    if not config.train.deepmd and not config.model.overrides:
+        return
+    from lamflow.train import deepmd_input, presets
+    from lamflow.train.protocol import Head, TrainJob, TrainSettings
+
+    heads = [Head(spec.name, Path(spec.path), None, spec.weight) for spec in config.datasets]
+    train = config.train
+    try:
+        model = presets.load(config.model.preset, config.model.overrides)
+    except InputError:
+        return  # reported with the model
+    known = config.model.type_map or sorted({symbol for one in elements.values() for symbol in one})
+    settings = TrainSettings(steps=train.steps, batch=train.batch, deepmd=train.deepmd)
+    job = TrainJob(heads, model, known or ["H"], settings)
+    for sentence in deepmd_input.check_job(job):
+        yield _blame(sentence, draft.document.places), f"DeePMD-kit refuses the input: {sentence}"
+
+
+def _blame(sentence: str, places: Mapping[Loc, str]) -> Loc:
+    """Return the user's key that a message of DeePMD-kit (``a.b: `key` what``) is about."""
+    path, _, what = sentence.partition(": ")
+    quoted = re.search(r"`(\w+)`", what)
+    keys = (*path.split("."), *([quoted[1]] if quoted else []))
+    candidates: list[Loc] = [("train", "deepmd", *keys)]
+    for section in ("descriptor", "fitting_net"):
+        if section in keys:
+            candidates.insert(0, ("model", *keys[keys.index(section) :]))
+    given = [loc[:n] for loc in candidates for n in range(2, len(loc) + 1) if loc[:n] in places]
+    return max(given, key=len, default=("model",))
