@@ -1,0 +1,218 @@
+"""DeePMD-kit's input file, written from a job, and checked before anything runs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from lamflow.errors import InputError, Problem
+from lamflow.train.presets import merge
+from lamflow.train.protocol import Head, TrainJob, TrainSettings
+
+CHECKPOINT = "model.ckpt"
+CURVE = "lcurve.out"
+
+# The weight of energies rises and that of forces falls with the learning rate (Zhang et al., PRL
+# 120, 143001, 2018); the last ones suit runs of thousands rather than millions of steps.
+_LOSS = {
+    "type": "ener",
+    "start_pref_e": 0.02, "limit_pref_e": 1.0,
+    "start_pref_f": 1000.0, "limit_pref_f": 1.0,
+}  # fmt: skip
+_VIRIAL_LOSS = {"start_pref_v": 0.02, "limit_pref_v": 1.0}
+_GRADIENT_MAX_NORM = 5.0  # DPA-2 examples; it also makes DeePMD-kit watch for NaN gradients
+_STAT_BATCHES = 100  # of each system: the elements' reference energies are fitted on them
+_CHECKPOINTS_KEPT = 3
+
+
+@dataclass(frozen=True)
+class HeadData:
+    """The system folders that a head learns from.
+
+    Attributes
+    ----------
+    train, validation
+        Folders that hold a ``type.raw``; `validation` may be empty.
+    virial
+        Whether any training system has virials.
+    """
+
+    train: Sequence[Path]
+    validation: Sequence[Path]
+    virial: bool
+
+
+def find_data(head: Head) -> HeadData:
+    """List a head's system folders; InputError if its training data has none."""
+    train = _systems(head.train)
+    if not train:
+        raise InputError(
+            Problem(str(head.train), "", f"head {head.name}: no system (type.raw) in this dataset")
+        )
+    validation = _systems(head.validation) if head.validation else []
+    virial = any(True for system in train for _ in system.glob("set.*/virial.npy"))
+    return HeadData(train, validation, virial)
+
+
+def build_input(job: TrainJob, data: Mapping[str, HeadData]) -> dict[str, Any]:
+    """Write DeePMD-kit's input for `job`.
+
+    One head gives a single-task input. More give a multi-task one: the descriptor and the type map
+    are shared (``shared_dict``), each head has its fitting net, loss and data, and is drawn in
+    proportion to its weight. ``job.settings.deepmd`` is merged over it last.
+
+    Parameters
+    ----------
+    job
+        What to train.
+    data
+        Per head's name, its systems (see `find_data`).
+    """
+    settings = job.settings
+    build = _single_task if len(job.heads) == 1 else _multi_task
+    written: dict[str, Any] = merge(build(job, data), _common(settings))
+    return merge(written, settings.deepmd)
+
+
+def check_input(config: Mapping[str, Any]) -> list[str]:
+    """List what DeePMD-kit's own argument checker has against `config`, each with its dotted path.
+
+    The checker stops at its first complaint, so each top-level section is given to it alone.
+    Nothing of torch is imported: it costs a fraction of a second.
+    """
+    from deepmd.utils.argcheck import gen_args
+
+    expanded = _expand_shared(config)
+    sections = {
+        argument.name: argument for argument in gen_args(multi_task="model_dict" in config["model"])
+    }
+    unknown = [_unknown_section(key, list(sections)) for key in expanded if key not in sections]
+    return unknown + [
+        complaint
+        for name, argument in sections.items()
+        if (complaint := _check_section(argument, expanded.get(name)))
+    ]
+
+
+def check_job(job: TrainJob) -> list[str]:
+    """Check a job's input before its data are there; see `check_input`."""
+    placeholder = HeadData([Path("train")], [Path("validation")], virial=False)
+    return check_input(build_input(job, {head.name: placeholder for head in job.heads}))
+
+
+def _check_section(argument: Any, value: Any) -> str:
+    import dargs
+    from dargs.dargs import ArgumentError
+
+    base = dargs.Argument("base", dict, [argument])
+    try:
+        given = {} if value is None else {argument.name: value}
+        filled = base.normalize_value(given, trim_pattern="_*")
+        base.check_value(filled, strict=True)
+    except ArgumentError as error:
+        path = ".".join(part for part in error.path.split("/") if part and part != "base")
+        return ": ".join(part for part in (path, " ".join(str(error.message).split())) if part)
+    return ""
+
+
+def _unknown_section(key: str, known: list[str]) -> str:
+    near = get_close_matches(key, known, n=1)
+    return f"{key}: unknown section" + (f"; did you mean {near[0]!r}?" if near else "")
+
+
+def _systems(folder: Path) -> list[Path]:
+    return sorted(file.parent.resolve() for file in folder.rglob("type.raw"))
+
+
+def _common(settings: TrainSettings) -> dict[str, Any]:
+    every = settings.report_every or max(1, settings.steps // 100)
+    return {
+        "learning_rate": {
+            "type": "exp",
+            "start_lr": settings.learning_rate,
+            "stop_lr": settings.learning_rate * settings.decay,
+            "decay_steps": max(1, settings.steps // 100),
+        },
+        "training": {
+            "numb_steps": settings.steps,
+            "seed": settings.seed,
+            "gradient_max_norm": _GRADIENT_MAX_NORM,
+            "disp_file": CURVE,
+            "disp_freq": every,
+            "save_ckpt": CHECKPOINT,
+            "save_freq": settings.save_every,
+            "max_ckpt_keep": _CHECKPOINTS_KEPT,
+        },
+    }
+
+
+def _single_task(job: TrainJob, data: Mapping[str, HeadData]) -> dict[str, Any]:
+    head = job.heads[0]
+    model = merge(_seeded(job), {"type_map": list(job.type_map)})
+    return {
+        "model": {**model, "data_stat_nbatch": _STAT_BATCHES},
+        "loss": _loss(data[head.name]),
+        "training": _data_sections(data[head.name], job.settings),
+    }
+
+
+def _multi_task(job: TrainJob, data: Mapping[str, HeadData]) -> dict[str, Any]:
+    model = _seeded(job)
+    rest = {key: value for key, value in model.items() if key not in ("descriptor", "fitting_net")}
+    shared = {"type_map": list(job.type_map), "descriptor": model["descriptor"]}
+    branch = {
+        **rest,
+        "type_map": "type_map",
+        "descriptor": "descriptor",
+        "fitting_net": model["fitting_net"],
+        "data_stat_nbatch": _STAT_BATCHES,
+    }
+    return {
+        "model": {
+            "shared_dict": shared,
+            "model_dict": {head.name: branch for head in job.heads},
+        },
+        "loss_dict": {head.name: _loss(data[head.name]) for head in job.heads},
+        "training": {
+            "model_prob": {head.name: float(head.weight) for head in job.heads},
+            "data_dict": {
+                head.name: _data_sections(data[head.name], job.settings) for head in job.heads
+            },
+        },
+    }
+
+
+def _seeded(job: TrainJob) -> dict[str, Any]:
+    seed = {"seed": job.settings.seed}
+    return merge(job.model, {"descriptor": seed, "fitting_net": seed})
+
+
+def _loss(data: HeadData) -> dict[str, Any]:
+    return {**_LOSS, **_VIRIAL_LOSS} if data.virial else dict(_LOSS)
+
+
+def _data_sections(data: HeadData, settings: TrainSettings) -> dict[str, Any]:
+    def section(systems: Sequence[Path]) -> dict[str, Any]:
+        return {"systems": [str(path) for path in systems], "batch_size": settings.batch}
+
+    sections = {"training_data": section(data.train)}
+    if data.validation:
+        sections["validation_data"] = section(data.validation)
+    return sections
+
+
+def _expand_shared(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Put the shared parts where a multi-task input names them, as DeePMD-kit does first."""
+    model = config.get("model", {})
+    if "model_dict" not in model:
+        return dict(config)
+    shared = model.get("shared_dict", {})
+    branches = {
+        name: {
+            key: shared.get(value, value) if isinstance(value, str) else value
+            for key, value in branch.items()
+        }
+        for name, branch in model["model_dict"].items()
+    }
+    return {**config, "model": {**model, "model_dict": branches}}
