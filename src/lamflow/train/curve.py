@@ -37,17 +37,6 @@ class Curve:
     learning_rates: FloatArray
     heads: Mapping[str, Mapping[str, FloatArray]]
 
-    def last(self) -> dict[str, float]:
-        """Newest finite values as ``HEAD.SERIES`` (``SERIES`` if there is only one head)."""
-        if not len(self.steps):
-            return {}
-        return {
-            series if len(self.heads) == 1 else f"{head}.{series}": float(values[-1])
-            for head, table in self.heads.items()
-            for series, values in table.items()
-            if math.isfinite(values[-1])
-        }
-
 
 def read_curve(path: Path, head: str = SINGLE_HEAD) -> Curve:
     """Read DeePMD-kit's ``lcurve.out`` of a single- or multi-task run.
@@ -67,36 +56,91 @@ def read_curve(path: Path, head: str = SINGLE_HEAD) -> Curve:
     InputError
         The file is missing or has no header.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(Problem(str(path), "", f"no learning curve here ({error})")) from error
-    names: list[str] = []
-    rows: dict[int, list[float]] = {}
-    for line in text.splitlines(keepends=True):
+    reader = CurveReader(path, head)
+    reader.update()
+    return reader.curve()
+
+
+class CurveReader:
+    """Reads a learning curve while it is being written; see `read_curve`."""
+
+    def __init__(self, path: Path, head: str = SINGLE_HEAD) -> None:
+        self._path = path
+        self._head = head
+        self._offset = 0
+        self._names: list[str] = []
+        self._rows: dict[int, list[float]] = {}
+
+    def update(self) -> bool:
+        """Read the whole lines that were added; whether there were any with numbers."""
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._offset)
+                added = file.read()
+        except OSError as error:
+            raise InputError(
+                Problem(str(self._path), "", f"no learning curve here ({error})")
+            ) from error
+        whole = added[: added.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        return any([self._take(line) for line in whole.decode("utf-8", "replace").splitlines()])
+
+    def curve(self) -> Curve:
+        """Give what has been read so far; InputError if there was no header."""
+        if not self._names:
+            raise InputError(
+                Problem(str(self._path), "", "has no header line; is it a learning curve?")
+            )
+        names, rows = self._names, list(self._rows.values())
+        table = np.array(rows, dtype=np.float64).reshape(len(rows), len(names))
+        return Curve(
+            table[:, 0].astype(np.int64),
+            table[:, names.index("lr")],
+            _series(names, table, self._head),
+        )
+
+    def newest(self) -> tuple[int, dict[str, float]]:
+        """Give the last step and its finite values as ``HEAD.SERIES``; 0 if there is none."""
+        if not self._rows:
+            return 0, {}
+        step, row = next(reversed(self._rows.items()))
+        table = np.array([row], dtype=np.float64)
+        heads = _series(self._names, table, self._head)
+        values = {
+            series if len(heads) == 1 else f"{head}.{series}": float(column[0])
+            for head, columns in heads.items()
+            for series, column in columns.items()
+            if math.isfinite(column[0])
+        }
+        return step, values
+
+    def diverged(self) -> bool:
+        """Whether the newest total loss of any head is not a number."""
+        if not self._rows:
+            return False
+        heads = _series(self._names, np.array([next(reversed(self._rows.values()))]), self._head)
+        return any(not math.isfinite(columns["train_loss"][0]) for columns in heads.values())
+
+    def _take(self, line: str) -> bool:
         if line.startswith("# step"):
-            names = line[1:].split()
-        elif not line.startswith("#") and (row := _row(line, len(names))):
-            step = int(row[0])
-            rows = {old: values for old, values in rows.items() if old < step}
-            rows[step] = row
-    if not names:
-        raise InputError(Problem(str(path), "", "has no header line; is it a learning curve?"))
-    table = np.array(list(rows.values()), dtype=np.float64).reshape(len(rows), len(names))
-    return Curve(
-        table[:, 0].astype(np.int64), table[:, names.index("lr")], _series(names, table, head)
-    )
+            self._names = line[1:].split()
+        row = _row(line, len(self._names))
+        if not row:
+            return False
+        step = int(row[0])
+        while self._rows and next(reversed(self._rows)) >= step:
+            self._rows.popitem()
+        self._rows[step] = row
+        return True
 
 
 def _row(line: str, columns: int) -> list[float]:
-    """Give a complete line's numbers; nothing for one that is torn."""
-    if not line.endswith("\n"):
-        return []
+    """Give a line's numbers; nothing for a comment, or for a line that a crash has torn."""
     try:
         values = [float(word) for word in line.split()]
     except ValueError:
         return []
-    return values if len(values) == columns else []
+    return values if values and len(values) == columns else []
 
 
 def _series(names: list[str], table: FloatArray, only: str) -> dict[str, dict[str, FloatArray]]:

@@ -1,0 +1,214 @@
+"""Training with DeePMD-kit's PyTorch backend."""
+
+import contextlib
+import os
+import re
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lamflow.errors import InputError, Problem
+from lamflow.files import read_json, sha256_json, write_json
+from lamflow.progress import Progress, silent
+from lamflow.train.checkpoints import last_complete
+from lamflow.train.child import run_module, tail
+from lamflow.train.curve import CurveReader
+from lamflow.train.deepmd_input import CURVE, build_input, check_input, find_data
+from lamflow.train.presets import check_model
+from lamflow.train.protocol import SINGLE_HEAD, TrainingError, TrainJob, TrainResult
+
+_INPUT = "input.json"
+_JOB = "job.json"
+_LOG = "train.log"
+_RESULT = "result.json"
+_CLOCK = "seconds.json"
+_MODEL = "model.pt"
+_FROZEN = "frozen"
+_HEAD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+
+
+class DeepmdTrainer:
+    """Trains single- and multi-task models by running ``dp --pt train`` as a child process."""
+
+    def train(self, job: TrainJob, workdir: Path, progress: Progress = silent) -> TrainResult:
+        """Train `job` in `workdir`; see `lamflow.train.protocol.Trainer`."""
+        config = _prepare(job, workdir)
+        if (workdir / _RESULT).exists():
+            return _read_result(job, workdir)
+        _Run(job, workdir, progress).until_done(config)
+        write_json(workdir / _RESULT, {"steps": job.settings.steps, "device": _device(workdir)})
+        return _read_result(job, workdir)
+
+
+class _Run:
+    """One go at a job, from its start or from its last checkpoint."""
+
+    def __init__(self, job: TrainJob, workdir: Path, progress: Progress) -> None:
+        self._job = job
+        self._folder = workdir
+        self._progress = progress
+        self._log = workdir / _LOG
+        self._curve = CurveReader(workdir / CURVE, job.heads[0].name)
+        self._seconds_before = _seconds(workdir)
+        self._started = time.monotonic()
+
+    def until_done(self, config: Mapping[str, Any]) -> None:
+        """Train to the last step, then freeze."""
+        steps = self._job.settings.steps
+        step, checkpoint = last_complete(self._folder) or (0, None)
+        self._progress(step, steps, {})
+        if step < steps:
+            write_json(self._folder / _INPUT, config)
+            self._train(checkpoint)
+            step, checkpoint = last_complete(self._folder) or (0, None)
+        if checkpoint is None or step < steps:
+            raise TrainingError(
+                f"training ended at step {step} of {steps} without a checkpoint; "
+                f"the end of {self._log}:\n{tail(self._log)}"
+            )
+        shutil.copyfile(checkpoint, self._folder / _MODEL)
+        self._freeze()
+
+    def _train(self, checkpoint: Path | None) -> None:
+        arguments = ["--pt", "train", _INPUT, "--skip-neighbor-stat"]
+        if checkpoint is None:
+            (self._folder / CURVE).unlink(missing_ok=True)
+        else:
+            arguments += ["--restart", checkpoint.name]
+        run_module(
+            "deepmd",
+            arguments,
+            folder=self._folder,
+            log=self._log,
+            environment=_environment(self._job.settings.threads),
+            watch=self._watch,
+        )
+
+    def _freeze(self) -> None:
+        heads = [head.name for head in self._job.heads] if len(self._job.heads) > 1 else []
+        run_module(
+            "lamflow.train.freeze",
+            [_MODEL, _FROZEN, *heads],
+            folder=self._folder,
+            log=self._log,
+            environment=_environment(self._job.settings.threads),
+        )
+        _keep_seconds(self._folder, self._seconds())
+
+    def _watch(self) -> None:
+        with contextlib.suppress(InputError):  # the file is not there before the first step
+            if not self._curve.update():
+                return
+            step, values = self._curve.newest()
+            if self._curve.diverged():
+                raise TrainingError(
+                    f"the loss is not a number at step {step}; lower train.learning_rate, or look "
+                    f"for wrong labels in the data (see {self._log})"
+                )
+            _keep_seconds(self._folder, self._seconds())
+            self._progress(step, self._job.settings.steps, values)
+
+    def _seconds(self) -> float:
+        return self._seconds_before + time.monotonic() - self._started
+
+
+def _prepare(job: TrainJob, workdir: Path) -> dict[str, Any]:
+    """Check the job and that `workdir` is its own; give DeePMD-kit's input."""
+    check_job(job)
+    data = {head.name: find_data(head) for head in job.heads}
+    config = build_input(job, data)
+    if complaints := check_input(config):
+        raise InputError(*(Problem("", "train.deepmd", text) for text in complaints))
+    workdir.mkdir(parents=True, exist_ok=True)
+    identity = sha256_json(_without_paths(config))
+    kept = workdir / _JOB
+    if kept.exists() and read_json(kept)["sha256"] != identity:
+        raise InputError(
+            Problem(str(workdir), "", "another training job lives here; choose an empty folder")
+        )
+    write_json(kept, {"sha256": identity})
+    return config
+
+
+def check_job(job: TrainJob) -> None:
+    """Refuse a job that cannot be trained, before anything is written; InputError."""
+    names = [head.name for head in job.heads]
+    problems = [
+        Problem("", f"heads.{name}", what)
+        for name, what in (
+            *((n, "is used twice; give each head a name of its own") for n in _repeated(names)),
+            *(
+                (n, "must start with a letter and have letters, digits, '_' and '-' only")
+                for n in names
+                if not _HEAD_NAME.fullmatch(n)
+            ),
+            *((h.name, f"weight {h.weight} is not positive") for h in job.heads if h.weight <= 0),
+        )
+    ]
+    if not names:
+        problems.append(Problem("", "heads", "there are none; give at least one dataset"))
+    if job.settings.steps < 1:
+        problems.append(Problem("", "train.steps", f"{job.settings.steps} is less than 1"))
+    if job.settings.processes != 1:
+        problems.append(Problem("", "train.processes", "must be 1"))
+    if problems:
+        raise InputError(*problems)
+    check_model(job.model)
+
+
+def _repeated(names: list[str]) -> list[str]:
+    return sorted({name for name in names if names.count(name) > 1})
+
+
+def _without_paths(config: Mapping[str, Any]) -> Any:
+    """The input without where its data lie: a copied dataset is still the same job."""
+    if isinstance(config, Mapping):
+        return {
+            key: [Path(path).name for path in value] if key == "systems" else _without_paths(value)
+            for key, value in config.items()
+        }
+    return config
+
+
+def _environment(threads: int | None) -> dict[str, str]:
+    count = str(threads or len(os.sched_getaffinity(0)))
+    return {
+        "OMP_NUM_THREADS": count,
+        "DP_INTRA_OP_PARALLELISM_THREADS": count,
+        "DP_INTER_OP_PARALLELISM_THREADS": "1",
+        "NUM_WORKERS": "0",  # frames are in memory already: loader processes only cost time
+    }
+
+
+def _device(workdir: Path) -> str:
+    text = (workdir / _LOG).read_text(encoding="utf-8", errors="replace")
+    found = re.findall(r"Computing Device:\s+(\S+)", text)
+    return found[-1].lower() if found else "unknown"
+
+
+def _seconds(workdir: Path) -> float:
+    path = workdir / _CLOCK
+    return float(read_json(path)) if path.exists() else 0.0
+
+
+def _keep_seconds(workdir: Path, seconds: float) -> None:
+    write_json(workdir / _CLOCK, round(seconds, 1))
+
+
+def _read_result(job: TrainJob, workdir: Path) -> TrainResult:
+    kept = read_json(workdir / _RESULT)
+    single = len(job.heads) == 1
+    return TrainResult(
+        checkpoint=workdir / _MODEL,
+        frozen={
+            head.name: workdir / _FROZEN / f"{SINGLE_HEAD if single else head.name}.pth"
+            for head in job.heads
+        },
+        curve=workdir / CURVE,
+        input=workdir / _INPUT,
+        steps=int(kept["steps"]),
+        seconds=_seconds(workdir),
+        device=str(kept["device"]),
+    )
