@@ -43,6 +43,8 @@ def load_checked_config(path: Path, overrides: Sequence[str] = ()) -> LoadedConf
 def _findings(draft: Draft) -> Iterator[Finding]:
     elements: dict[int, tuple[str, ...]] = {}
     for index, spec in draft.datasets.items():
+        if any(p.key.startswith(f"datasets.{index}.type_map") for p in draft.problems):
+            continue  # the data would be misread by it
         for key, location in (("path", spec.path), ("test", spec.test)):
             if location is None or is_remote(location):
                 continue

@@ -60,6 +60,7 @@ _CONSTRUCT: dict[str, Callable[[str], Any]] = {
     _TAG + "float": _float,
     _TAG + "str": str,
 }
+_TAGS = {*_CONSTRUCT, _TAG + "map", _TAG + "seq"}
 
 
 @dataclass
@@ -111,6 +112,9 @@ class _Builder:
         if len(loc) > MAX_DEPTH:
             raise _TooMuchError(f"is nested deeper than {MAX_DEPTH} levels")
         self.places[loc] = _place(self.name, (place or node).start_mark)
+        if node.tag not in _TAGS:
+            self._problem(node, loc, f"the tag {node.tag} is not allowed; write a plain value")
+            return None
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, loc)
         if isinstance(node, yaml.SequenceNode):
@@ -132,14 +136,11 @@ class _Builder:
         return data
 
     def _scalar(self, node: yaml.Node, loc: Loc) -> Any:
-        construct = _CONSTRUCT.get(node.tag)
-        if construct is None:
-            self._problem(node, loc, f"the tag {node.tag} is not allowed; write a plain value")
-            return None
         try:
-            return construct(node.value)
+            return _CONSTRUCT[node.tag](node.value)
         except ValueError:
-            self._problem(node, loc, f"{node.value[:40]!r} can't be read as {node.tag[18:]}")
+            kind = node.tag.removeprefix(_TAG)
+            self._problem(node, loc, f"'{node.value[:40]}…' can't be read as {kind}")
             return None
 
 
@@ -215,6 +216,8 @@ def _syntax(error: yaml.MarkedYAMLError, text: str, name: str) -> Problem:
     line = text.splitlines()[mark.line] if mark and mark.line < len(text.splitlines()) else ""
     if "\t" in line[: len(line) - len(line.lstrip())]:
         return Problem(place, "", "the line is indented with a tab; YAML wants spaces")
+    if re.search(r"(?<![\"'])\$\{env:", line):
+        return Problem(place, "", 'not readable as YAML: put quotes around "${env:NAME}"')
     context = error.context_mark
     opened = ""
     if error.context and context and mark and context.line != mark.line:

@@ -3,6 +3,7 @@
 import types
 from typing import Annotated, Any, Union, get_args, get_origin
 
+import yaml
 from pydantic import BaseModel
 
 from lamflow.config.document import Loc
@@ -71,4 +72,7 @@ def example_at(model: type[BaseModel], loc: Loc) -> str:
     """Return an example of the value at `loc` as YAML, empty if the field names none."""
     parent = model_at(model, loc[:-1]) if loc else None
     field = parent.model_fields.get(str(loc[-1])) if parent else None
-    return str(field.examples[0]) if field and field.examples else ""
+    if not field or not field.examples:
+        return ""
+    text = yaml.safe_dump(field.examples[0], default_flow_style=True, sort_keys=False)
+    return text.removesuffix("...\n").strip()

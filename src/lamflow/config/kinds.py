@@ -28,7 +28,7 @@ def model_of(kind: object) -> type[BaseModel]:
         If the kind is unknown, or is not part of this version.
     """
     if not isinstance(kind, str):
-        raise InputError(f"kind must be text, one of {', '.join(names())}")
+        raise InputError(f"must be text, one of {', '.join(names())}")
     if kind in _KINDS:
         module, name = _KINDS[kind].split(":")
         found: type[BaseModel] = getattr(import_module(module), name)

@@ -121,7 +121,8 @@ def read_draft(path: Path, overrides: Sequence[str] = ()) -> Draft:
     try:
         config = model.model_validate(document.data, context=context)
     except ValidationError as failure:
-        problems += translate(failure, model, document)
+        unread = {problem.key for problem in problems}
+        problems += [p for p in translate(failure, model, document) if p.key not in unread]
     datasets = _valid_datasets(document.data, context)
     spec = _valid_model(document.data, model)
     known = {problem.key for problem in problems}

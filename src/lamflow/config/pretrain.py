@@ -22,11 +22,11 @@ class PretrainConfig(StrictModel):
     """Name of the run and its folder: lower case letters, digits, - and _."""
     seed: Annotated[Integer, Field(ge=0, lt=2**31)] = 1
     """Seed of all randomness: split, initial weights, order of batches."""
-    datasets: Annotated[Datasets, Field(examples=["[{name: water, path: data/water}]"])]
+    datasets: Annotated[Datasets, Field(examples=[[{"name": "water", "path": "data/water"}]])]
     """What to train on; each dataset becomes a head of the model."""
     model: Annotated[Model, Field(examples=["dpa1-tiny"])]
     """A preset's name, or a mapping that overrides parts of one."""
-    train: Annotated[TrainSettings, Field(examples=["{steps: 2000}"])]
+    train: Annotated[TrainSettings, Field(examples=[{"steps": 2000}])]
     """How to train."""
     split: SplitSettings = SplitSettings()
     """How to hold out frames."""

@@ -60,13 +60,12 @@ def _unknown_key(error: ErrorDetails, model: type[BaseModel]) -> str:
     *parents, key = error["loc"]
     home = model_at(model, tuple(parents)) or model
     known = sorted(home.model_fields)
-    near = suggest(str(key), known)
-    if near:
-        return f"unknown key{near}"
     if key in model.model_fields:
         return f"unknown key here; '{key}' belongs at the top level"
     if homes := _homes(model, str(key)):
         return f"unknown key here; '{key}' belongs under '{homes[0]}:'"
+    if near := suggest(str(key), known):
+        return f"unknown key{near}"
     return f"unknown key; the keys here are {', '.join(known)}"
 
 
@@ -83,7 +82,8 @@ def _wrong_type(error: ErrorDetails, model: type[BaseModel]) -> str:
 
 def _bound(error: ErrorDetails, model: type[BaseModel]) -> str:
     word, name = _BOUNDS[error["type"]]
-    return f"{shown(error['input'])} is given, it must be {word} {error['ctx'][name]}"
+    limit = error["ctx"][name]
+    return f"{shown(error['input'])} is given, it must be {word} {limit:.10g}"
 
 
 def _choice(error: ErrorDetails, model: type[BaseModel]) -> str:
@@ -128,7 +128,11 @@ def _sentence(error: ErrorDetails, model: type[BaseModel]) -> str:
 
 
 def _without_echoes(errors: list[ErrorDetails], model: type[BaseModel]) -> Iterable[ErrorDetails]:
-    """Leave out "x is missing" where a misspelt key beside it is taken for x."""
+    """Leave out what only follows from another error.
+
+    That is "x is missing" where a misspelt key beside it is taken for x, and "is empty" of a list
+    whose entries are all wrong.
+    """
     meant = {
         (*error["loc"][:-1], word)
         for error in errors
@@ -136,7 +140,12 @@ def _without_echoes(errors: list[ErrorDetails], model: type[BaseModel]) -> Itera
         and (near := _unknown_key(error, model)).endswith("'?")
         for word in [near.rsplit("'", 2)[1]]
     }
-    return (e for e in errors if e["type"] != "missing" or e["loc"] not in meant)
+    return [
+        error
+        for error in errors
+        if not (error["type"] == "missing" and error["loc"] in meant)
+        and not (error["type"] == "too_short" and error["input"])
+    ]
 
 
 def _loc_in_file(loc: Loc) -> Loc:

@@ -1,16 +1,18 @@
 """How a model is trained."""
 
+import json
 import re
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, PlainValidator, ValidationInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from lamflow.config.base import JsonObject, PositiveInteger, PositiveNumber, StrictModel
+from lamflow.config.document import parse, read_text
 from lamflow.config.location import resolve
+from lamflow.errors import InputError
 
 AUTO_BATCH = re.compile(r"^(auto|mixed|max|filter):[1-9][0-9]*$")
 
@@ -45,12 +47,11 @@ def _read_input(value: Any, info: ValidationInfo) -> Any:
         return value
     path = Path(resolve(value, info))
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise PydanticCustomError(
-            "deepmd_file", "can't read {path}: {reason}", {"path": str(path), "reason": reason}
-        ) from error
+        text = read_text(path)
+        content = json.loads(text) if path.suffix == ".json" else parse(text, str(path)).data
+    except (InputError, ValueError) as error:
+        reason = str(error) if isinstance(error, InputError) else f"{path}: not JSON: {error}"
+        raise PydanticCustomError("deepmd_file", "{reason}", {"reason": reason}) from error
     if not isinstance(content, dict):
         raise PydanticCustomError(
             "deepmd_file", "{path} holds no mapping of DeePMD-kit keys", {"path": str(path)}
