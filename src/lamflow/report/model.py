@@ -83,18 +83,17 @@ class PretrainReport:
     steps
         In the order in which they ran.
     datasets
-        One mapping per dataset: the dump of its `DatasetCard` and, where known,
-        `weight` (float), `clean` (dump of `CleanSummary`: `kept`, `quarantined`,
-        `reasons` {reason: frames}), `split` (dump of `SplitSummary`: `parts` {part: frames},
-        `leak_risk` text or bool).
+        One mapping per dataset: the dump of its `lamflow.data.card.DatasetCard` and, where known,
+        `weight` (float), `clean` (dump of `CleanSummary`: `kept` and `quarantined` frames,
+        `reasons` {reason: frames}), `split` (dump of `lamflow.data.split.SplitSummary`).
     curves
         Name of a training (such as ``"seed 1"``, one per committee member) to its curve.
     metrics
         The content of ``metrics.json``: `heads` and `weighted`.
     parity
-        Head to arrays `energy_reference`, `energy_predicted` (nframes,) eV/atom after the
-        element references were subtracted; `force_reference`, `force_predicted` (n,) eV/Å,
-        components; optionally `virial_reference`, `virial_predicted` (m,) eV/atom, components.
+        Head to `energy` (eV/atom, element references subtracted), `force` (eV/Å, components) and
+        `virial` (eV/atom, components), as far as there are any: (n, 2), reference and predicted,
+        as `lamflow.evaluate.errors.Parity` samples them.
     model_card
         The model's ``card.json``.
     versions
