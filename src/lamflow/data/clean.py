@@ -191,7 +191,7 @@ class _FrameChecks:
         for name, array in arrays.items():
             if array is None:
                 continue
-            wrong = ~np.isfinite(array.reshape(system.nframes, -1))
+            wrong = np.logical_not(np.isfinite(array.reshape(system.nframes, -1)))
             for index in np.flatnonzero(wrong.any(axis=1)):
                 what = f"{int(wrong[index].sum())} numbers of {name} are NaN or infinite"
                 yield int(index), Finding("NOT_FINITE", self._settings.finite, None, None, what)
@@ -207,8 +207,8 @@ class _FrameChecks:
             return
         limit = self._settings.max_force
         finite = np.isfinite(system.forces.reshape(system.nframes, -1)).all(axis=1)
-        sizes = np.linalg.norm(np.where(finite[:, None, None], system.forces, 0.0), axis=-1)
-        largest = sizes.max(axis=1)
+        largest = np.zeros(system.nframes)
+        largest[finite] = np.linalg.norm(system.forces[finite], axis=-1).max(axis=1)
         for index in np.flatnonzero(largest > limit):
             value = float(largest[index])
             what = f"force of {value:.4g} eV/Å on an atom, more than {limit:g}"
