@@ -1,6 +1,6 @@
 """Errors of a model against DFT, streamed over a dataset, beside a baseline."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamflow.data.frames import FloatArray, System
+from lamflow.data.references import Baseline
 from lamflow.errors import InputError, Problem
 from lamflow.evaluate.predictor import Prediction, Predictor
 from lamflow.progress import Progress, silent
@@ -62,44 +63,6 @@ class _Errors:
         }
 
 
-class ElementBaseline:
-    """The least that a model must beat: a mean energy per element, no forces, no virial.
-
-    Parameters
-    ----------
-    training
-        Systems whose energies the elements' energies are fitted to, by least squares (of the
-        smallest norm, where compositions do not determine them).
-
-    Raises
-    ------
-    InputError
-        No frame has an energy.
-    """
-
-    def __init__(self, training: Iterable[System]) -> None:
-        normal: dict[tuple[str, str], float] = {}
-        right: dict[str, float] = {}
-        for system in training:
-            if system.energies is not None:
-                _add_normal_equations(system, system.energies, normal, right)
-        if not right:
-            raise InputError(Problem("", "", "no frame has an energy to fit the baseline to"))
-        symbols = sorted(right)
-        matrix = np.array([[normal.get((a, b), 0.0) for b in symbols] for a in symbols])
-        vector = np.array([right[a] for a in symbols])
-        solution = np.linalg.lstsq(matrix, vector, rcond=1e-12)[0]
-        self.energies: Mapping[str, float] = dict(zip(symbols, map(float, solution), strict=True))
-
-    def predict(self, system: System) -> Prediction:
-        """Sum the elements' energies, eV; an element that was never seen counts 0."""
-        per_type = np.array([self.energies.get(symbol, 0.0) for symbol in system.type_map])
-        shape = (system.nframes, system.natoms, 3)
-        return Prediction(
-            system.counts() @ per_type, np.zeros(shape), np.zeros((system.nframes, 3, 3))
-        )
-
-
 class Parity:
     """A reproducible sample of reference against prediction, small enough to plot.
 
@@ -146,7 +109,7 @@ class Parity:
 def head_errors(
     predictor: Predictor,
     test: Iterable[System],
-    baseline: ElementBaseline,
+    baseline: Baseline,
     *,
     parity: Parity | None = None,
     progress: Progress = silent,
@@ -164,7 +127,7 @@ def head_errors(
     test
         Labelled systems; a label that a system lacks is left out.
     baseline
-        Fitted to the training set.
+        Mean energy per element, fitted to the training set, and no forces: the least to beat.
     parity
         Gets the points for a parity plot, if given.
     progress, nframes
@@ -185,7 +148,7 @@ def head_errors(
     for system in test:
         prediction = predictor.predict(system)
         model.add(system, prediction)
-        base.add(system, baseline.predict(system))
+        base.add(system, _baseline_prediction(baseline, system))
         if parity is not None:
             parity.add(system, prediction)
         frames += system.nframes
@@ -195,17 +158,5 @@ def head_errors(
     return {"frames": frames, **model.as_dict(), "baseline": base.as_dict()}
 
 
-def _add_normal_equations(
-    system: System,
-    energies: FloatArray,
-    normal: dict[tuple[str, str], float],
-    right: dict[str, float],
-) -> None:
-    counts = system.counts().astype(np.float64)
-    present = [i for i in range(len(system.type_map)) if counts[:, i].any()]
-    for i in present:
-        symbol = system.type_map[i]
-        right[symbol] = right.get(symbol, 0.0) + float(counts[:, i] @ energies)
-        for j in present:
-            pair = (symbol, system.type_map[j])
-            normal[pair] = normal.get(pair, 0.0) + float(counts[:, i] @ counts[:, j])
+def _baseline_prediction(baseline: Baseline, system: System) -> Prediction:
+    return Prediction(baseline.energies(system), baseline.forces(system), baseline.virials(system))

@@ -10,6 +10,7 @@ import numpy as np
 
 from lamflow.data.frames import FloatArray, IntArray
 from lamflow.errors import InputError, Problem
+from lamflow.files import write_text
 from lamflow.train.protocol import SINGLE_HEAD
 
 _PARTS = {"rmse": "loss", "rmse_e": "energy", "rmse_f": "force", "rmse_v": "virial"}
@@ -59,6 +60,20 @@ def read_curve(path: Path, head: str = SINGLE_HEAD) -> Curve:
     reader = CurveReader(path, head)
     reader.update()
     return reader.curve()
+
+
+def trim_curve(path: Path, step: int) -> None:
+    """Drop what a curve tells about steps after `step`, as training goes on from there."""
+
+    def kept(line: str) -> bool:
+        first = line.split(maxsplit=1)[:1]
+        return line.startswith("#") or (
+            bool(first) and first[0].isdigit() and int(first[0]) <= step
+        )
+
+    if path.exists():
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+        write_text(path, "".join(line for line in lines if line.endswith("\n") and kept(line)))
 
 
 class CurveReader:

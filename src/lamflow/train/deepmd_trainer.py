@@ -14,7 +14,7 @@ from lamflow.files import read_json, sha256_json, write_json
 from lamflow.progress import Progress, silent
 from lamflow.train.checkpoints import last_complete
 from lamflow.train.child import run_module, tail
-from lamflow.train.curve import CurveReader
+from lamflow.train.curve import CurveReader, trim_curve
 from lamflow.train.deepmd_input import CURVE, build_input, check_input, find_data
 from lamflow.train.presets import check_model
 from lamflow.train.protocol import SINGLE_HEAD, TrainingError, TrainJob, TrainResult
@@ -61,6 +61,7 @@ class _Run:
         self._progress(step, steps, {})
         if step < steps:
             write_json(self._folder / _INPUT, config)
+            trim_curve(self._folder / CURVE, step)
             self._train(checkpoint)
             step, checkpoint = last_complete(self._folder) or (0, None)
         if checkpoint is None or step < steps:
@@ -73,9 +74,7 @@ class _Run:
 
     def _train(self, checkpoint: Path | None) -> None:
         arguments = ["--pt", "train", _INPUT, "--skip-neighbor-stat"]
-        if checkpoint is None:
-            (self._folder / CURVE).unlink(missing_ok=True)
-        else:
+        if checkpoint is not None:
             arguments += ["--restart", checkpoint.name]
         run_module(
             "deepmd",
