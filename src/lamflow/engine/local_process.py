@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -16,10 +17,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+from lamflow.engine import step_client
 from lamflow.engine.graph import Graph, Origin, Output, Source, Step, graph_from_json
 from lamflow.engine.records import RunFolder
 from lamflow.engine.slots import count_cores
 from lamflow.engine.state import FAILED, RUNNING, STOPPED, SUCCEEDED, is_done, read_state
+from lamflow.engine.step_server import start_server
 from lamflow.engine.supervise import die_with_parent
 from lamflow.files import new_folder, read_json
 
@@ -67,7 +70,11 @@ def _work(run: RunFolder, owner: int | None) -> tuple[str, str | None]:
         graph = graph_from_json(read_json(run.path / "graph.json"))
         todo = [step for step in graph.steps if not is_done(run.step(step.key))]
         if todo:
-            _run_in_dflow(run, graph, todo)
+            # The path of a socket must be short, that of a run need not be.
+            with tempfile.TemporaryDirectory(prefix="lamflow-") as folder:
+                socket = Path(folder) / "steps"
+                start_server(socket)
+                _run_in_dflow(run, graph, todo, socket)
         failed = [step for step in graph.steps if not is_done(run.step(step.key))]
         if failed:
             return FAILED, _first_error(run, failed)
@@ -90,7 +97,7 @@ def _close_attempt(run: RunFolder, status: str, error: str | None) -> None:
     run.update(status=status, error=error, attempts=attempts, pid=None, owner=None)
 
 
-def _run_in_dflow(run: RunFolder, graph: Graph, todo: list[Step]) -> None:
+def _run_in_dflow(run: RunFolder, graph: Graph, todo: list[Step], socket: Path) -> None:
     """Give the steps to dflow's debug mode; failures are read from the steps' states later."""
     from dflow import LocalArtifact, Workflow, config
 
@@ -112,9 +119,8 @@ def _run_in_dflow(run: RunFolder, graph: Graph, todo: list[Step]) -> None:
         return LocalArtifact(str(output_path(run, origin)))
 
     def options(step: Step) -> Mapping[str, Any]:
-        folder = run.step(step.key)
-        guard = [sys.executable, "-m", "lamflow.engine.supervise", str(folder)]
-        return {"command": guard}
+        client = [sys.executable, "-I", "-S", step_client.__file__, str(socket)]
+        return {"command": [*client, str(run.step(step.key))]}
 
     dag = to_dag(graph.name, todo, resolve, options, keep_going=True)
     (run.path / "engine").mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""Guard one step of the local engine: ``python -m lamflow.engine.supervise FOLDER SCRIPT``.
+"""Guard one step of the local engine.
 
 dflow's debug mode starts a process for each step and forgets what is around it: time limits,
 retries, cores, orphans. This small process stands between. It waits for free cores, runs the
@@ -188,7 +188,3 @@ def _read_error(folder: Path, status: int, spec: dict[str, Any]) -> str:
     if status > 128:
         return f"killed by signal {signal.Signals(status - 128).name}"
     return f"exit status {status}"
-
-
-if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2])))

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from lamflow.config.base import StrictModel
 from lamflow.engine.operator import StepIO, operator
 from lamflow.errors import InputError, TransientError
+from lamflow.files import write_text
 
 
 class WriteParams(StrictModel):
@@ -54,12 +55,10 @@ def append(params: AppendParams, io: StepIO) -> Mapping[str, int]:
     while done < params.seconds * 10:
         time.sleep(0.1)
         done += 1
-        count.write_text(str(done))
+        write_text(count, str(done))
         io.progress(done, params.seconds * 10, {"done": done})
-    parts = [
-        path.read_text() for path in (*io.inputs.values(), *io.groups.get("more", {}).values())
-    ]
-    text = "".join(parts) + params.text
+    paths = [*io.inputs.values(), *io.groups.get("more", {}).values()]
+    text = "".join(path.read_text() for path in paths) + params.text
     io.outputs["text"].write_text(text, encoding="utf-8")
     return {"length": len(text)}
 

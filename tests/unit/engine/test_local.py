@@ -1,7 +1,6 @@
 """The local engine, run for real on operators that cost nothing."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -192,7 +191,7 @@ def test_kill_9_of_the_engine_leaves_no_process_and_a_true_status(
     wait_until(lambda: not any(is_alive(pid) for pid in pids))
     status = run_status(run)
     assert status["status"] == "interrupted"
-    assert [step["phase"] for step in status["steps"]][0] == "succeeded"
+    assert status["steps"][0]["phase"] == "succeeded"
 
 
 def test_kill_9_of_the_command_ends_the_run(run: RunFolder, source: Path) -> None:
@@ -226,4 +225,4 @@ def test_graph_file_is_plain_json(run: RunFolder, source: Path) -> None:
     prepare_run(run, chain(source), "", {}, LocalOptions())
     graph = json.loads((run.path / "graph.json").read_text())
     assert [step["name"] for step in graph["steps"]] == ["first", "middle", "last"]
-    assert os.path.isabs(graph["steps"][1]["inputs"]["first"]["location"])
+    assert Path(graph["steps"][1]["inputs"]["first"]["location"]).is_absolute()
