@@ -87,16 +87,17 @@ def fit_references(
 
 
 def dataset_references(dataset: Dataset) -> References:
-    """Fit references to all frames of a dataset that have an energy, streaming.
+    """Fit references to all frames of a dataset that have a finite energy, streaming.
 
     Frames of one composition enter as one row each; memory grows with frames × elements.
     """
     counts, energies = [], []
     for system in dataset.systems():
         if system.energies is not None:
-            counts.append(system.counts())
-            energies.append(system.energies)
-    if not energies:
+            finite = np.isfinite(system.energies)
+            counts.append(system.counts()[finite])
+            energies.append(system.energies[finite])
+    if not sum(map(len, energies)):
         count = len(dataset.type_map)
         return References(dataset.type_map, np.zeros(count), 0, dataset.type_map)
     return fit_references(np.concatenate(counts), np.concatenate(energies), dataset.type_map)

@@ -22,7 +22,7 @@ from lamflow.progress import Progress, silent
 
 _CHUNK = 500
 # A group of a good part of the smallest part would decide that part alone.
-_LARGEST_OF_PART = 0.25
+_LARGEST_OF_PART = 0.5
 
 
 @dataclass(frozen=True)
