@@ -129,13 +129,6 @@ class CurveReader:
         }
         return step, values
 
-    def diverged(self) -> bool:
-        """Whether the newest total loss of any head is not a number."""
-        if not self._rows:
-            return False
-        heads = _series(self._names, np.array([next(reversed(self._rows.values()))]), self._head)
-        return any(not math.isfinite(columns["train_loss"][0]) for columns in heads.values())
-
     def _take(self, line: str) -> bool:
         if line.startswith("# step"):
             self._names = line[1:].split()

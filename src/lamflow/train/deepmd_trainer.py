@@ -26,6 +26,8 @@ _RESULT = "result.json"
 _CLOCK = "seconds.json"
 _MODEL = "model.pt"
 _FROZEN = "frozen"
+# What DeePMD-kit says when the loss or a gradient is NaN or infinite.
+_DIVERGED = re.compile(r"NaN detected at batch +\d+|[Nn]on-?finite gradient.*")
 _HEAD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
@@ -76,14 +78,22 @@ class _Run:
         arguments = ["--pt", "train", _INPUT, "--skip-neighbor-stat"]
         if checkpoint is not None:
             arguments += ["--restart", checkpoint.name]
-        run_module(
-            "deepmd",
-            arguments,
-            folder=self._folder,
-            log=self._log,
-            environment=_environment(self._job.settings.threads),
-            watch=self._watch,
-        )
+        try:
+            run_module(
+                "deepmd",
+                arguments,
+                folder=self._folder,
+                log=self._log,
+                environment=_environment(self._job.settings.threads),
+                watch=self._watch,
+            )
+        except TrainingError as error:
+            if found := _DIVERGED.search(str(error)):
+                raise TrainingError(
+                    f"the loss is not a number ({found[0]}); look for wrong labels in the data, or "
+                    f"lower train.learning_rate; see {self._log}"
+                ) from error
+            raise
 
     def _freeze(self) -> None:
         heads = [head.name for head in self._job.heads] if len(self._job.heads) > 1 else []
@@ -101,11 +111,6 @@ class _Run:
             if not self._curve.update():
                 return
             step, values = self._curve.newest()
-            if self._curve.diverged():
-                raise TrainingError(
-                    f"the loss is not a number at step {step}; lower train.learning_rate, or look "
-                    f"for wrong labels in the data (see {self._log})"
-                )
             _keep_seconds(self._folder, self._seconds())
             self._progress(step, self._job.settings.steps, values)
 
