@@ -57,7 +57,8 @@ def split_s3(url: str) -> tuple[str, str]:
     """
     bucket, _, key = url.removeprefix("s3://").partition("/")
     if not url.startswith("s3://") or not bucket or "@" in bucket or ":" in bucket:
-        raise InputError(Problem(url, "", "is no S3 address; write s3://bucket/prefix"))
+        shown = f"s3://…@{url.rpartition('@')[2]}" if "@" in bucket else url
+        raise InputError(Problem(shown, "", "is no S3 address; write s3://bucket/prefix"))
     key = key.rstrip("/")
     if key:
         check_key(key)
