@@ -1,5 +1,6 @@
 """The base of all config models, and the types that their fields share."""
 
+import re
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints
@@ -30,6 +31,11 @@ Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=NAME_LE
 JsonObject = dict[str, Any]
 PositiveInteger = Annotated[Integer, Field(gt=0)]
 PositiveNumber = Annotated[Number, Field(gt=0)]
+
+
+def is_name(text: str) -> bool:
+    """Tell whether `text` can be a `Name`."""
+    return len(text) <= NAME_LENGTH and re.fullmatch(NAME_PATTERN, text) is not None
 
 
 def label(name: str) -> str:

@@ -5,7 +5,7 @@ from importlib.resources import files
 from lamflow.config import kinds
 
 
-def template(kind: str) -> str:
+def template_text(kind: str) -> str:
     """Return a short commented YAML file of a kind.
 
     Raises

@@ -10,7 +10,7 @@ from wrong_configs import BASE, FORM
 from lamflow.config import kinds
 from lamflow.config.loader import load_config
 from lamflow.config.schema import json_schema
-from lamflow.config.template import template
+from lamflow.config.template import template_text
 from lamflow.errors import InputError
 
 KINDS = kinds.names()
@@ -42,7 +42,7 @@ def test_the_schema_refuses_what_the_loader_refuses(name: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_template_loads_and_is_short(kind: str, tmp_path: Path) -> None:
-    text = template(kind)
+    text = template_text(kind)
     path = tmp_path / f"{kind}.yaml"
     path.write_text(text)
     assert load_config(path).config.model_dump()["kind"] == kind
