@@ -130,3 +130,34 @@ def read_card(folder: Path) -> DatasetCard:
         raise InputError(Problem(str(path), "", what)) from None
     except (ValueError, ValidationError) as error:
         raise InputError(Problem(str(path), "", f"not a dataset card: {error}")) from None
+
+
+def inherit_card(
+    folder: Path,
+    parent: Path,
+    *,
+    dft: str | None = None,
+    licence: str | None = None,
+    source: str | None = None,
+) -> DatasetCard:
+    """Complete the card of a dataset made from another: origin and parent's hash.
+
+    What is not given is taken from the parent's card, if it has one.
+
+    Returns
+    -------
+    DatasetCard
+        The card, which has been written.
+    """
+    card = read_card(folder)
+    old = read_card(parent) if (parent / CARD).is_file() else None
+    card = card.model_copy(
+        update={
+            "dft": dft or (old.dft if old else ""),
+            "licence": licence or (old.licence if old else ""),
+            "source": source or (old.source if old else ""),
+            "parents": {card.name: dataset_sha256(parent)},
+        }
+    )
+    write_card(folder, card)
+    return card

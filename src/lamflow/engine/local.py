@@ -113,6 +113,12 @@ def _locked(run: RunFolder) -> Iterator[None]:
         lock.release()
 
 
+def check_free(run: RunFolder) -> None:
+    """Refuse, with RunError, if a process is working on the run."""
+    with _locked(run):
+        pass
+
+
 @dataclass(frozen=True)
 class Attempt:
     """The process that works on a run, and the pipe whose end tells it that we are gone."""

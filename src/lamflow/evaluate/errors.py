@@ -79,18 +79,23 @@ class Parity:
         self._points = points
         self._kept: dict[str, list[NDArray[np.float64]]] = {}
 
-    def add(self, system: System, prediction: Prediction) -> None:
-        """Offer the frames of one system."""
+    def add(self, system: System, prediction: Prediction, zero: FloatArray) -> None:
+        """Offer the frames of one system; energies are counted from `zero`, (nframes,) eV."""
         natoms = system.natoms
         if system.energies is not None:
-            self._offer("energy", system.energies / natoms, prediction.energies / natoms)
+            reference, predicted = system.energies - zero, prediction.energies - zero
+            self._offer("energy", reference / natoms, predicted / natoms)
         if system.forces is not None:
             self._offer("force", system.forces, prediction.forces)
         if system.virials is not None:
             self._offer("virial", system.virials / natoms, prediction.virials / natoms)
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
-        """``energy`` (eV/atom), ``force`` (eV/Å), ``virial`` (eV/atom): (n, 2) DFT and model."""
+        """``energy`` (eV/atom), ``force`` (eV/Å), ``virial`` (eV/atom): (n, 2) DFT and model.
+
+        Energies are those above the baseline, so that frames of unlike composition can be
+        compared.
+        """
         return {
             name: np.concatenate(rows)[:, :2].astype(np.float32)
             for name, rows in self._kept.items()
@@ -148,9 +153,10 @@ def head_errors(
     for system in test:
         prediction = predictor.predict(system)
         model.add(system, prediction)
-        base.add(system, _baseline_prediction(baseline, system))
+        least = _baseline_prediction(baseline, system)
+        base.add(system, least)
         if parity is not None:
-            parity.add(system, prediction)
+            parity.add(system, prediction, least.energies)
         frames += system.nframes
         progress(frames, max(nframes, frames), {})
     if frames == 0:

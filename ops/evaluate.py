@@ -1,0 +1,34 @@
+"""Operator: errors of one head on frames that it has not seen."""
+
+from collections.abc import Mapping
+
+from lamflow.config.base import StrictModel
+from lamflow.engine.operator import StepIO, operator
+from lamflow.evaluate.head import evaluate_head
+from lamflow.evaluate.table import ERROR_KEYS
+
+
+class EvaluateParams(StrictModel):
+    """Which head to test."""
+
+    head: str
+    """Name of the head."""
+    seed: int
+    """Decides which points the parity plots show."""
+
+
+@operator(
+    params=EvaluateParams,
+    inputs={"data": "parts of the head's dataset", "test": "test set of its own"},
+    groups={"models": "model folders of a committee"},
+    outputs={"errors": "errors and baseline, JSON", "parity": "points for parity plots, npz"},
+    numbers=("frames", *ERROR_KEYS),
+)
+def evaluate(params: EvaluateParams, io: StepIO) -> Mapping[str, float | int | None]:
+    """Compare a head's energies, forces and virials with DFT on held-out frames."""
+    data = io.inputs["data"]
+    errors = evaluate_head(
+        io.groups["models"], params.head, io.inputs.get("test", data / "test"), data / "train",
+        io.outputs["errors"], io.outputs["parity"], params.seed, progress=io.progress,
+    )  # fmt: skip
+    return {name: errors[name] for name in ("frames", *ERROR_KEYS)}

@@ -1,0 +1,79 @@
+"""Commands about configuration files: init, validate, schema, presets, manifest."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lamflow.cli.submit import ConfigFile, Overrides
+from lamflow.errors import InputError, Problem
+
+Kind = Annotated[str, typer.Argument(metavar="KIND", help="Workflow kind, such as pretrain.")]
+
+
+def init(
+    kind: Kind,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="File to write; default: KIND.yaml.")
+    ] = None,
+    demo: Annotated[bool, typer.Option(help="Copy the demonstration and its data.")] = False,
+) -> None:
+    """Write a short commented YAML file to start from."""
+    from lamflow.config.template import template_text
+    from lamflow.files import write_text
+
+    file = output or Path(f"{kind}.yaml")
+    if file.exists():
+        raise InputError(Problem(str(file), "", "exists; name another with -o"))
+    if demo:
+        from lamflow.workflows.demo import copy_demo
+
+        copy_demo(kind, file)
+    else:
+        write_text(file, template_text(kind))
+    print(f"wrote {file}; edit it, then: lamflow submit {file}")
+
+
+def validate(file: ConfigFile, overrides: Overrides = None) -> None:
+    """Check a workflow file and the data it names, and tell all problems at once."""
+    from lamflow.config.checks import load_checked_config
+
+    load_checked_config(file, overrides or [])
+    print(f"{file}: no problem found; start it: lamflow submit {file}")
+
+
+def schema(kind: Kind) -> None:
+    """Print the JSON schema of a kind's YAML file, for editors."""
+    from lamflow.config.schema import json_schema
+
+    print(json.dumps(json_schema(kind), indent=1, ensure_ascii=False))
+
+
+def presets() -> None:
+    """List the model presets."""
+    from lamflow.train import presets as known
+
+    for name in known.names():
+        preset = known.describe(name)
+        size = f"{preset.parameters:>10,} parameters  cutoff {preset.cutoff_A:g} Å"
+        print(f"{name:<14} {size}  {preset.source}")
+
+
+def manifest(
+    file: ConfigFile,
+    overrides: Overrides = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="File to write.")] = None,
+) -> None:
+    """Print the Argo Workflow of a workflow file, without any cluster."""
+    from lamflow.config.checks import load_checked_config
+    from lamflow.engine.manifest import manifest_yaml
+    from lamflow.files import write_text
+    from lamflow.workflows.kinds import build_graph
+
+    loaded = load_checked_config(file, overrides or [])
+    text = manifest_yaml(build_graph(loaded.config), loaded.config)
+    if output:
+        write_text(output, text)
+    else:
+        print(text, end="")

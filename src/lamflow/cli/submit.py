@@ -1,0 +1,159 @@
+"""Commands that start work: submit, retry, plan."""
+
+import json
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lamflow.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from lamflow.config.loader import LoadedConfig
+    from lamflow.engine.graph import Graph
+    from lamflow.engine.records import RunFolder
+
+ConfigFile = Annotated[Path, typer.Argument(metavar="FILE", help="The workflow's YAML file.")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one key of the file.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON at the end.")]
+RunName = Annotated[
+    str | None, typer.Option("--name", help="Name of the run; default: `name` in the file.")
+]
+
+
+class EngineName(StrEnum):
+    """Where to run."""
+
+    local = "local"
+    argo = "argo"
+
+
+def submit(
+    file: ConfigFile,
+    engine: Annotated[EngineName, typer.Option(help="Where to run.")] = EngineName.local,
+    name: RunName = None,
+    overrides: Overrides = None,
+    detach: Annotated[bool, typer.Option(help="Start it and return.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Run a workflow; submitting the same file again goes on where it was."""
+    from lamflow.engine.local import prepare_run
+
+    if engine is EngineName.argo:
+        raise InputError(
+            "this version submits to the local engine only; `lamflow manifest FILE` prints the "
+            "Argo workflow for `argo submit` or `kubectl create -f -`"
+        )
+    loaded, graph = _load(file, overrides)
+    run = _run_folder(name or graph.name)
+    config = loaded.config.model_dump(mode="json")
+    prepare_run(run, graph, loaded.text, config, _options(loaded), loaded.path)
+    return _start(run, detach=detach, as_json=as_json)
+
+
+def retry(
+    run_name: Annotated[str, typer.Argument(metavar="RUN", help="Name of the run.")],
+    detach: Annotated[bool, typer.Option(help="Start it and return.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Go on with a run that failed or was stopped, with the configuration it had."""
+    from lamflow.engine.local import check_free
+    from lamflow.engine.records import find_run
+
+    run = find_run(run_name, Path.cwd())
+    check_free(run)
+    return _start(run, detach=detach, as_json=as_json)
+
+
+def plan(
+    file: ConfigFile, name: RunName = None, overrides: Overrides = None, as_json: AsJson = False
+) -> None:
+    """Show the steps of a workflow, which are done already, and how long the rest may take."""
+    from lamflow.engine.estimate import estimate_steps
+
+    _, graph = _load(file, overrides)
+    steps = estimate_steps(graph, _run_folder(name or graph.name), Path.cwd())
+    if as_json:
+        print(json.dumps({"run": name or graph.name, "kind": graph.kind, "steps": steps}))
+        return
+    from lamflow.cli.tables import print_plan
+
+    print_plan(graph.kind, name or graph.name, steps)
+
+
+def _load(file: Path, overrides: list[str] | None) -> "tuple[LoadedConfig, Graph]":
+    from lamflow.config.checks import load_checked_config
+    from lamflow.workflows.kinds import build_graph
+
+    loaded = load_checked_config(file, overrides or [])
+    return loaded, build_graph(loaded.config)
+
+
+def _run_folder(name: str) -> "RunFolder":
+    from lamflow.config.base import NAME_PATTERN, is_name
+    from lamflow.engine.records import RUNS_FOLDER, RunFolder
+
+    if not is_name(name):
+        what = f"{name!r} is no name for a run; it must match {NAME_PATTERN}"
+        raise InputError(Problem("--name", "", what))
+    return RunFolder((Path.cwd() / RUNS_FOLDER / name).resolve())
+
+
+def _options(loaded: "LoadedConfig") -> Any:
+    from lamflow.engine.local import LocalOptions
+
+    settings = loaded.config.run  # type: ignore[attr-defined]
+    return LocalOptions(timeout_s=settings.timeout * 60, retries=settings.retries)
+
+
+def _start(run: "RunFolder", *, detach: bool, as_json: bool) -> int:
+    from lamflow.cli.live import follow
+    from lamflow.engine.local import start_run
+    from lamflow.engine.records import run_status
+    from lamflow.engine.state import SUCCEEDED
+
+    attempt = start_run(run, detach=detach)
+    if detach:
+        if as_json:
+            print(json.dumps({"run": run.name, "status": "running", "result": None}))
+        else:
+            print(f"run {run.name} goes on in the background; lamflow watch {run.name}")
+        return 0
+    interrupted = False
+    try:
+        follow(run, until=attempt.is_over, quiet=as_json or bool(os.environ.get("LAMFLOW_QUIET")))
+    except KeyboardInterrupt:
+        interrupted = True
+        print("\nstopping …", file=sys.stderr)
+        attempt.stop()
+    status = run_status(run)
+    _tell_end(run, status, as_json=as_json)
+    if interrupted:
+        return 130
+    return 0 if status["status"] == SUCCEEDED else 3
+
+
+def _tell_end(run: "RunFolder", status: dict[str, Any], *, as_json: bool) -> None:
+    from lamflow.cli.tables import print_metrics
+    from lamflow.engine.state import SUCCEEDED
+
+    if as_json:
+        brief = {"run": run.name, "status": status["status"], "result": status["result"]}
+        print(json.dumps(brief | ({"error": status["error"]} if status["error"] else {})))
+        return
+    if status["status"] == SUCCEEDED:
+        if (run.result / "metrics.json").exists():
+            print_metrics(run.result / "metrics.json")
+        print(f"\nreport:  {run.result / 'report.html'}\nresult:  {run.result}")
+        return
+    lines = (
+        f"run {run.name} {status['status']}: {status['error'] or 'on request'}",
+        f"what happened: lamflow logs {run.name}",
+        f"go on:         lamflow retry {run.name}",
+    )
+    print("\n".join(lines), file=sys.stderr)

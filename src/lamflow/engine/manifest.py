@@ -1,0 +1,262 @@
+"""The Argo manifest of a graph, rendered offline.
+
+dflow renders templates and tasks; what it leaves out or gets wrong is put right here, on plain
+data, so that the result is valid under Argo's own schema (3.7 and 4.1) and holds no secret.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from lamflow import __version__
+from lamflow.config.run import Resources
+from lamflow.engine.graph import Graph, Origin, Source, Step
+from lamflow.files import sha256_json
+
+DEFAULT_IMAGE = f"ghcr.io/lamflow/lamflow:{__version__}"
+_DAY_S = 86_400
+# Kubernetes' "restricted" pod standard, plus a root file system that can't be written.
+_CONTAINER_SECURITY = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "readOnlyRootFilesystem": True,
+}
+_POD_SECURITY = {
+    "runAsNonRoot": True,
+    "runAsUser": 1000,
+    "fsGroup": 1000,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+_DEFAULTS = {
+    "cpu": Resources(cpu=1, memory=4),
+    "train": Resources(cpu=4, memory=16, gpu=1, shared_memory=4),
+}
+
+
+@dataclass(frozen=True)
+class ArgoOptions:
+    """How a workflow is to run on a cluster.
+
+    Attributes
+    ----------
+    namespace
+        Kubernetes namespace.
+    service_account
+        Account of the pods.
+    prefix
+        Key prefix in the cluster's artifact repository under which the inputs lie.
+    resources
+        By profile or by step's name; replaces the defaults of the profiles.
+    timeout_s
+        Time limit of a step, s.
+    retries
+        Further attempts of a step after a failure that may pass.
+    parallel
+        Most pods at a time.
+    """
+
+    namespace: str = "lamflow"
+    service_account: str = "lamflow-workflow"
+    prefix: str = "lamflow"
+    resources: Mapping[str, Resources] | None = None
+    timeout_s: float | None = None
+    retries: int = 2
+    parallel: int | None = None
+
+
+def manifest_yaml(graph: Graph, config: Any) -> str:
+    """Render the workflow of a configuration as YAML for ``argo submit`` or ``kubectl create``."""
+    run = config.run
+    options = ArgoOptions(
+        resources=config.resources,
+        timeout_s=run.timeout * 60,
+        retries=run.retries,
+        parallel=run.parallel,
+    )
+    return yaml.safe_dump(render(graph, options), sort_keys=False, allow_unicode=True)
+
+
+def render(graph: Graph, options: ArgoOptions) -> dict[str, Any]:
+    """Render a graph as an Argo Workflow (plain data)."""
+    raw = _render_with_dflow(graph, options)
+    steps = {step.name: step for step in graph.steps}
+    templates = raw["spec"]["templates"]
+    for template in templates:
+        if template["name"] in steps:
+            _finish_template(template, steps[template["name"]], options)
+        else:
+            _finish_dag(template)
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": _metadata(graph, options),
+        "spec": _spec(raw["spec"], options),
+    }
+
+
+def _render_with_dflow(graph: Graph, options: ArgoOptions) -> dict[str, Any]:
+    from dflow import S3Artifact, Workflow, config, s3_config
+
+    from lamflow.engine.dflow_graph import to_dag
+
+    # Whatever stands in dflow's settings may end in the manifest: nothing secret may be there.
+    config.update(mode="default", token=None, k8s_config_file=None)
+    s3_config.update(access_key="", secret_key="", prefix="", repo_key=None, repo=None)
+
+    def resolve(origin: Origin) -> Any:
+        if not isinstance(origin, Source):
+            raise TypeError(f"{origin} is not an input of the user's")
+        return S3Artifact(key=f"{options.prefix}/inputs/{origin.digest}")
+
+    def template_options(step: Step) -> Mapping[str, Any]:
+        image = _resources(step, options).image or DEFAULT_IMAGE
+        return {"command": ["python3"], "image": image}
+
+    dag = to_dag(_label(graph.name), graph.steps, resolve, template_options)
+    workflow = Workflow(name=_label(graph.name), dag=dag, namespace=options.namespace)
+    rendered: dict[str, Any] = workflow.to_dict()
+    return rendered
+
+
+def _metadata(graph: Graph, options: ArgoOptions) -> dict[str, Any]:
+    keys = [step.key for step in graph.steps]
+    return {
+        "generateName": f"{_label(graph.name)}-",
+        "namespace": options.namespace,
+        "labels": {
+            "lamflow.io/run": _label(graph.name),
+            "lamflow.io/kind": graph.kind,
+            "lamflow.io/version": __version__,
+        },
+        "annotations": {"lamflow.io/graph-sha256": sha256_json(keys)},
+    }
+
+
+def _spec(raw: Mapping[str, Any], options: ArgoOptions) -> dict[str, Any]:
+    spec: dict[str, Any] = {
+        "entrypoint": raw["entrypoint"],
+        "serviceAccountName": options.service_account,
+        "automountServiceAccountToken": False,
+        "executor": {"serviceAccountName": options.service_account},
+        "securityContext": _POD_SECURITY,
+        "archiveLogs": True,
+        "podGC": {"strategy": "OnPodSuccess"},
+        "ttlStrategy": {"secondsAfterSuccess": 7 * _DAY_S, "secondsAfterFailure": 30 * _DAY_S},
+        "podMetadata": {"labels": {"app.kubernetes.io/part-of": "lamflow"}},
+        "templates": raw["templates"],
+    }
+    if options.parallel:
+        spec["parallelism"] = options.parallel
+    return spec
+
+
+def _finish_dag(template: dict[str, Any]) -> None:
+    template["dag"]["failFast"] = False
+    for task in template["dag"]["tasks"]:
+        arguments = task.get("arguments", {})
+        for artifact in arguments.get("artifacts", []):
+            artifact.pop("path", None)  # belongs to templates; arguments only say where from
+    _drop_empty(template)
+
+
+def _finish_template(template: dict[str, Any], step: Step, options: ArgoOptions) -> None:
+    wanted = _resources(step, options)
+    script = template["script"]
+    script["securityContext"] = _CONTAINER_SECURITY
+    script["resources"] = _kubernetes_resources(wanted)
+    script["volumeMounts"] = [{"name": "tmp", "mountPath": "/tmp"}]  # noqa: S108
+    script["env"] = [
+        {"name": "HOME", "value": "/tmp"},  # noqa: S108
+        {"name": "MPLCONFIGDIR", "value": "/tmp/matplotlib"},  # noqa: S108
+        *_thread_limits(wanted),
+    ]
+    script["envFrom"] = [{"secretRef": {"name": name}} for name in wanted.secrets]
+    volumes: list[dict[str, Any]] = [{"name": "tmp", "emptyDir": {}}]
+    if wanted.shared_memory:
+        size = f"{wanted.shared_memory:g}Gi"
+        volumes.append({"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": size}})
+        script["volumeMounts"].append({"name": "shm", "mountPath": "/dev/shm"})  # noqa: S108
+    for number, (claim, path) in enumerate(wanted.volumes.items()):
+        name = f"claim-{number}"
+        volumes.append({"name": name, "persistentVolumeClaim": {"claimName": claim}})
+        script["volumeMounts"].append({"name": name, "mountPath": path})
+    timeout = wanted.timeout * 60 if wanted.timeout else options.timeout_s
+    template |= {
+        "volumes": volumes,
+        "nodeSelector": wanted.node_selector,
+        "tolerations": list(wanted.tolerations),
+        "affinity": wanted.affinity,
+        "timeout": f"{timeout:.0f}s" if timeout else None,
+        "retryStrategy": _retry(options.retries if wanted.retries is None else wanted.retries),
+        "metadata": {
+            "labels": {"lamflow.io/step": step.name, "lamflow.io/operator": step.operator.name},
+            "annotations": {"lamflow.io/key": step.key},
+        },
+    }
+    _drop_empty(template)
+
+
+def _resources(step: Step, options: ArgoOptions) -> Resources:
+    """Merge what the profile, the user's profile and the user's entry for the step ask for."""
+    chosen = _DEFAULTS.get(step.operator.profile, Resources()).model_dump()
+    for name in (step.operator.profile, step.name):
+        given = (options.resources or {}).get(name)
+        if given is not None:
+            chosen |= given.model_dump(exclude_unset=True)
+    return Resources.model_validate(chosen)
+
+
+def _kubernetes_resources(wanted: Resources) -> dict[str, dict[str, str]]:
+    requests = {}
+    if wanted.cpu:
+        requests["cpu"] = f"{wanted.cpu:g}"
+    if wanted.memory:
+        requests["memory"] = f"{wanted.memory:g}Gi"
+    limits = {key: value for key, value in requests.items() if key == "memory"}
+    if wanted.gpu:
+        limits["nvidia.com/gpu"] = str(wanted.gpu)
+    return {"requests": requests, "limits": limits}
+
+
+def _thread_limits(wanted: Resources) -> list[dict[str, str]]:
+    threads = str(max(1, int(wanted.cpu or 1)))
+    return [{"name": name, "value": threads} for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")]
+
+
+def _retry(limit: int) -> dict[str, Any]:
+    """Try again what may pass (75, killed by the node, out of memory), never bad input."""
+    return {
+        "limit": str(limit),
+        "retryPolicy": "Always",
+        "expression": "lastRetry.status == 'Error' or not (lastRetry.exitCode in ['2', '3'])",
+        "backoff": {"duration": "30s", "factor": "2", "maxDuration": "1h"},
+    }
+
+
+def _drop_empty(node: Any) -> None:
+    """Remove keys without a value; Argo's schema has no null. Empty emptyDir and none: {} stay."""
+    if isinstance(node, list):
+        for item in node:
+            _drop_empty(item)
+    if not isinstance(node, dict):
+        return
+    for key, value in list(node.items()):
+        _drop_empty(value)
+        if value is None or (value in ({}, []) and key not in ("emptyDir", "none")):
+            del node[key]
+
+
+def _label(name: str) -> str:
+    return re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-")
+
+
+def artifact_references(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """All ``{{tasks.X.outputs...}}`` references of a manifest as (task, reference)."""
+    for template in manifest["spec"]["templates"]:
+        for task in template.get("dag", {}).get("tasks", []):
+            for artifact in task.get("arguments", {}).get("artifacts", []):
+                if "from" in artifact:
+                    yield task["name"], artifact["from"]

@@ -1,0 +1,16 @@
+"""The graph of each workflow kind."""
+
+from importlib import import_module
+
+from pydantic import BaseModel
+
+from lamflow.engine.graph import Graph
+
+_BUILDERS = {"pretrain": "lamflow.workflows.pretrain"}
+
+
+def build_graph(config: BaseModel) -> Graph:
+    """Compose the graph of a configuration of any kind."""
+    kind: str = config.kind  # type: ignore[attr-defined]
+    graph: Graph = import_module(_BUILDERS[kind]).build(config)
+    return graph
