@@ -1,0 +1,1 @@
+"""Explorers: find new frames, by molecular dynamics or by changing known ones."""

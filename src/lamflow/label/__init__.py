@@ -1,0 +1,1 @@
+"""Labellers: give frames energies, forces and virials, with DFT or something cheaper."""

@@ -1,0 +1,1 @@
+"""The labellers that come with lamflow, one file each."""

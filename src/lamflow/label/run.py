@@ -1,0 +1,263 @@
+"""Label frames: each once, in child processes, with retries, a cache and a quarantine."""
+
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from lamflow.config.base import Integer, Number, StrictModel
+from lamflow.data.frames import System
+from lamflow.files import read_json, sha256_json
+from lamflow.label import registry
+from lamflow.label.process import Failure, Job, Task
+from lamflow.label.process import run as run_tasks
+from lamflow.label.protocol import Labeller
+from lamflow.progress import Progress, silent
+
+# A process that died may have met a full machine; an unconverged field may need softer mixing.
+# A walltime would be spent again for nothing, and bad input stays bad.
+_RETRY_GENTLY = "unconverged"
+_RETRY_AS_IT_IS = "crashed"
+
+
+class LabelSettings(StrictModel):
+    """How labelling runs; nothing here changes a label."""
+
+    walltime_s: Number = Field(default=3600.0, gt=0)
+    """Longest time for one frame, s."""
+    processes: Integer = Field(default=1, ge=1)
+    """Frames that are labelled at a time."""
+    threads: Integer = Field(default=1, ge=1)
+    """Threads of each process."""
+    largest_net_force_eV_per_A: Number = Field(default=0.1, gt=0)  # noqa: N815
+    """Longest sum of a frame's forces, eV/Å; more is no label."""
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A frame without a label: where it came from, and why."""
+
+    system: str
+    origin: int
+    failure: Failure
+
+
+@dataclass(frozen=True)
+class LabelResult:
+    """What labelling gave; labelled and rejected frames add up to those asked for.
+
+    Attributes
+    ----------
+    labelled
+        The frames that have labels, in their order; systems without any are left out.
+    quarantine
+        The frames that have none, unlabelled.
+    rejected
+        Why, in the order of `quarantine`'s frames.
+    computed, cached
+        Labels computed now, and those that were there already.
+    seconds
+        Time that the engine took for the labels computed now, s.
+    """
+
+    labelled: tuple[System, ...]
+    quarantine: tuple[System, ...]
+    rejected: tuple[Rejected, ...]
+    computed: int
+    cached: int
+    seconds: float
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Number of rejected frames by kind of failure."""
+        return dict(Counter(rejected.failure.kind for rejected in self.rejected))
+
+
+def label_systems(
+    systems: Sequence[System],
+    engine: str,
+    engine_settings: dict[str, Any],
+    cache: Path,
+    settings: LabelSettings | None = None,
+    *,
+    progress: Progress = silent,
+) -> LabelResult:
+    """Label every frame of `systems`.
+
+    A frame whose label is in `cache` is not computed again. Labels go there as soon as they are
+    known, so that nothing is lost if this process is killed; the next call goes on from there.
+
+    Parameters
+    ----------
+    systems
+        Frames; their own labels are ignored.
+    engine, engine_settings
+        Name of a labeller and its settings, see `lamflow.label.registry`.
+    cache
+        Folder for labels by content; runs may share it.
+    settings
+        How to run.
+    progress
+        Told frames done of all.
+
+    Raises
+    ------
+    InputError
+        If the labeller is unknown, its settings are wrong, its engine is not installed or can't
+        treat an element; before anything is run.
+    """
+    settings = settings or LabelSettings()
+    labeller = registry.build(engine, engine_settings)
+    for periodic in {system.periodic for system in systems}:
+        labeller.check(_elements(systems, periodic), periodic)
+    job = Job(
+        engine, engine_settings, settings.walltime_s, settings.threads,
+        settings.largest_net_force_eV_per_A,
+    )  # fmt: skip
+    tasks = _tasks(systems, engine, labeller, cache)
+    wanted = {task.result: task for line in tasks for task in line}
+    missing = [task for task in wanted.values() if _read(task.result) is None]
+    run = _Run(job, settings.processes, progress, sum(map(len, tasks)))
+    failures = run.all(missing, labeller.frames_per_process)
+    labels = {path: label for path in wanted if (label := _read(path)) is not None}
+    new = [labels[task.result] for task in missing if task.result in labels]
+    parts = [
+        _divide(system, [task.result for task in line], labels, failures)
+        for system, line in zip(systems, tasks, strict=True)
+    ]
+    return LabelResult(
+        tuple(good for good, _, _ in parts if good.nframes),
+        tuple(bad for _, bad, _ in parts if bad.nframes),
+        tuple(rejected for _, _, why in parts for rejected in why),
+        computed=len(new),
+        cached=len(labels) - len(new),
+        seconds=sum(label["seconds"] for label in new),
+    )
+
+
+def _elements(systems: Sequence[System], periodic: bool) -> tuple[str, ...]:
+    found: set[str] = set()
+    for system in systems:
+        if system.periodic == periodic:
+            found.update(system.type_map[index] for index in np.unique(system.types))
+    return tuple(sorted(found))
+
+
+def _tasks(
+    systems: Sequence[System], engine: str, labeller: Labeller, cache: Path
+) -> list[list[Task]]:
+    """Make a task of every frame, one list per system."""
+    identities: dict[tuple[str, ...], dict[str, Any]] = {}
+    tasks = []
+    for system in systems:
+        line = []
+        for frame in range(system.nframes):
+            symbols = [system.type_map[index] for index in system.types[frame]]
+            elements = tuple(sorted(set(symbols)))
+            if elements not in identities:
+                identities[elements] = labeller.identity(elements)
+            identity = identities[elements]
+            positions = system.coords[frame].tolist()
+            cell = None if system.cells is None else system.cells[frame].tolist()
+            key = sha256_json([engine, identity, symbols, positions, cell])
+            path = (cache / key[:2] / f"{key}.json").absolute()
+            line.append(Task(symbols, positions, cell, identity, path))
+        tasks.append(line)
+    return tasks
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """Read a label from the cache; None if there is none that can be read."""
+    try:
+        label: dict[str, Any] = read_json(path)
+    except (OSError, ValueError):
+        return None
+    return label
+
+
+def _divide(
+    system: System,
+    paths: Sequence[Path],
+    labels: dict[Path, dict[str, Any]],
+    failures: dict[Path, Failure],
+) -> tuple[System, System, list[Rejected]]:
+    """Part a system into labelled frames, frames without a label, and the reasons for those."""
+    has = np.array([path in labels for path in paths], dtype=bool)
+    bare = replace(system, energies=None, forces=None, virials=None)
+    found = [labels[path] for path in paths if path in labels]
+    virials = [label["virial_eV"] for label in found]
+    good = replace(
+        bare.take(has),
+        energies=np.array([label["energy_eV"] for label in found], dtype=np.float64),
+        forces=np.array([label["forces_eV_per_A"] for label in found], dtype=np.float64).reshape(
+            len(found), system.natoms, 3
+        ),
+        virials=np.array(virials, dtype=np.float64) if virials and None not in virials else None,
+    )
+    rejected = [
+        Rejected(system.name, int(system.origins[frame]), failures[paths[frame]])
+        for frame in np.flatnonzero(~has).tolist()
+    ]
+    return good, bare.take(~has), rejected
+
+
+class _Run:
+    """Labels missing frames in several children at a time."""
+
+    def __init__(self, job: Job, processes: int, progress: Progress, total: int) -> None:
+        self._job = job
+        self._processes = processes
+        self._progress = progress
+        self._total = total
+        self._stop = threading.Event()
+
+    def all(self, tasks: Sequence[Task], per_process: int) -> dict[Path, Failure]:
+        """Label `tasks` and return why some have no label."""
+        share = max(1, min(per_process, -(-len(tasks) // self._processes)))
+        batches = [tasks[i : i + share] for i in range(0, len(tasks), share)]
+        failures: dict[Path, Failure] = {}
+        done = self._total - len(tasks)
+        self._progress(done, self._total, {"failed": 0})
+        with tempfile.TemporaryDirectory(prefix="lamflow-label-") as scratch:
+            pool = ThreadPoolExecutor(self._processes)
+            try:
+                waiting = {
+                    pool.submit(self._batch, batch, Path(scratch) / f"batch-{i:05d}"): batch
+                    for i, batch in enumerate(batches)
+                }
+                for ended in as_completed(waiting):
+                    failures.update(ended.result())
+                    done += len(waiting[ended])
+                    self._progress(done, self._total, {"failed": len(failures)})
+            finally:
+                self._stop.set()  # on an error or Ctrl-C the children of the others end too
+                pool.shutdown(wait=True, cancel_futures=True)
+        return failures
+
+    def _batch(self, tasks: Sequence[Task], folder: Path) -> dict[Path, Failure]:
+        failures = dict(self._attempt(tasks, self._job, folder / "first"))
+        again = [task for task in tasks if _kind(failures, task) == _RETRY_AS_IT_IS]
+        if again:
+            failures |= self._attempt(again, self._job, folder / "again")
+        gently = [task for task in tasks if _kind(failures, task) == _RETRY_GENTLY]
+        if gently:
+            failures |= self._attempt(gently, self._job.gently(), folder / "gently")
+        return {path: failure for path, failure in failures.items() if failure is not None}
+
+    def _attempt(
+        self, tasks: Sequence[Task], job: Job, folder: Path
+    ) -> Iterator[tuple[Path, Failure | None]]:
+        failures = run_tasks(job, tasks, folder, self._stop)
+        return ((task.result, failure) for task, failure in zip(tasks, failures, strict=True))
+
+
+def _kind(failures: dict[Path, Failure | None], task: Task) -> str:
+    failure = failures.get(task.result)
+    return "" if failure is None else failure.kind
