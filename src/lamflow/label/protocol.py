@@ -13,16 +13,17 @@ if TYPE_CHECKING:
     from ase import Atoms
     from ase.calculators.calculator import BaseCalculator
 
-ENGINE_LOG = "engine.log"
-"""Where a labeller's calculator writes the engine's own output, in the frame's folder."""
-
 
 class UnconvergedError(RunError):
     """The self-consistent field did not converge, or there is no proof that it did."""
 
+    kind = "unconverged"
+
 
 class ImplausibleError(RunError):
     """The engine ended well, but what it gave can't be a label."""
+
+    kind = "implausible"
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +91,7 @@ class Labeller(Protocol):
             The frame. A molecule may be put into a box: its cell set, the whole of it moved. It
             must not be turned or reordered.
         folder
-            Empty; for the engine's files. Its output goes to `ENGINE_LOG` there.
+            Empty; for the engine's files. Its output goes to `lamflow.children.ENGINE_LOG` there.
         gentle
             Whether this is the second try, with softer mixing and more cycles.
         """

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
+from lamflow import children
+from lamflow.children import Failure, Item, Job
 from lamflow.config.base import Integer, Number, StrictModel
 from lamflow.data.frames import System
 from lamflow.files import read_json, sha256_json
 from lamflow.label import registry
-from lamflow.label.process import Failure, Job, Task
-from lamflow.label.process import run as run_tasks
 from lamflow.label.protocol import Labeller
 from lamflow.progress import Progress, silent
 
@@ -117,20 +117,23 @@ def label_systems(
     labeller = registry.build(engine, engine_settings)
     for periodic in {system.periodic for system in systems}:
         labeller.check(_elements(systems, periodic), periodic)
-    job = Job(
-        engine, engine_settings, settings.walltime_s, settings.threads,
-        settings.largest_net_force_eV_per_A,
-    )  # fmt: skip
-    tasks = _tasks(systems, engine, labeller, cache)
-    wanted = {task.result: task for line in tasks for task in line}
-    missing = [task for task in wanted.values() if _read(task.result) is None]
-    run = _Run(job, settings.processes, progress, sum(map(len, tasks)))
+    common = {
+        "labeller": engine,
+        "settings": engine_settings,
+        "gentle": False,
+        "largest_net_force_eV_per_A": settings.largest_net_force_eV_per_A,
+    }
+    job = Job("lamflow.label.child", common, settings.walltime_s, settings.threads)
+    items = _items(systems, engine, labeller, cache)
+    wanted = {item.result: item for line in items for item in line}
+    missing = [item for item in wanted.values() if _read(item.result) is None]
+    run = _Run(job, settings.processes, progress, sum(map(len, items)))
     failures = run.all(missing, labeller.frames_per_process)
     labels = {path: label for path in wanted if (label := _read(path)) is not None}
-    new = [labels[task.result] for task in missing if task.result in labels]
+    new = [labels[item.result] for item in missing if item.result in labels]
     parts = [
-        _divide(system, [task.result for task in line], labels, failures)
-        for system, line in zip(systems, tasks, strict=True)
+        _divide(system, [item.result for item in line], labels, failures)
+        for system, line in zip(systems, items, strict=True)
     ]
     return LabelResult(
         tuple(good for good, _, _ in parts if good.nframes),
@@ -150,12 +153,12 @@ def _elements(systems: Sequence[System], periodic: bool) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def _tasks(
+def _items(
     systems: Sequence[System], engine: str, labeller: Labeller, cache: Path
-) -> list[list[Task]]:
-    """Make a task of every frame, one list per system."""
+) -> list[list[Item]]:
+    """Make an item of every frame, one list per system."""
     identities: dict[tuple[str, ...], dict[str, Any]] = {}
-    tasks = []
+    items = []
     for system in systems:
         line = []
         for frame in range(system.nframes):
@@ -168,9 +171,10 @@ def _tasks(
             cell = None if system.cells is None else system.cells[frame].tolist()
             key = sha256_json([engine, identity, symbols, positions, cell])
             path = (cache / key[:2] / f"{key}.json").absolute()
-            line.append(Task(symbols, positions, cell, identity, path))
-        tasks.append(line)
-    return tasks
+            data = {"symbols": symbols, "positions": positions, "cell": cell, "identity": identity}
+            line.append(Item(data, path))
+        items.append(line)
+    return items
 
 
 def _read(path: Path) -> dict[str, Any] | None:
@@ -213,17 +217,18 @@ class _Run:
 
     def __init__(self, job: Job, processes: int, progress: Progress, total: int) -> None:
         self._job = job
+        self._gentle = replace(job, common={**job.common, "gentle": True})
         self._processes = processes
         self._progress = progress
         self._total = total
         self._stop = threading.Event()
 
-    def all(self, tasks: Sequence[Task], per_process: int) -> dict[Path, Failure]:
-        """Label `tasks` and return why some have no label."""
-        share = max(1, min(per_process, -(-len(tasks) // self._processes)))
-        batches = [tasks[i : i + share] for i in range(0, len(tasks), share)]
+    def all(self, items: Sequence[Item], per_process: int) -> dict[Path, Failure]:
+        """Label `items` and return why some have no label."""
+        share = max(1, min(per_process, -(-len(items) // self._processes)))
+        batches = [items[i : i + share] for i in range(0, len(items), share)]
         failures: dict[Path, Failure] = {}
-        done = self._total - len(tasks)
+        done = self._total - len(items)
         self._progress(done, self._total, {"failed": 0})
         with tempfile.TemporaryDirectory(prefix="lamflow-label-") as scratch:
             pool = ThreadPoolExecutor(self._processes)
@@ -241,23 +246,23 @@ class _Run:
                 pool.shutdown(wait=True, cancel_futures=True)
         return failures
 
-    def _batch(self, tasks: Sequence[Task], folder: Path) -> dict[Path, Failure]:
-        failures = dict(self._attempt(tasks, self._job, folder / "first"))
-        again = [task for task in tasks if _kind(failures, task) == _RETRY_AS_IT_IS]
+    def _batch(self, items: Sequence[Item], folder: Path) -> dict[Path, Failure]:
+        failures = dict(self._attempt(items, self._job, folder / "first"))
+        again = [item for item in items if _kind(failures, item) == _RETRY_AS_IT_IS]
         if again:
             failures |= self._attempt(again, self._job, folder / "again")
-        gently = [task for task in tasks if _kind(failures, task) == _RETRY_GENTLY]
+        gently = [item for item in items if _kind(failures, item) == _RETRY_GENTLY]
         if gently:
-            failures |= self._attempt(gently, self._job.gently(), folder / "gently")
+            failures |= self._attempt(gently, self._gentle, folder / "gently")
         return {path: failure for path, failure in failures.items() if failure is not None}
 
     def _attempt(
-        self, tasks: Sequence[Task], job: Job, folder: Path
+        self, items: Sequence[Item], job: Job, folder: Path
     ) -> Iterator[tuple[Path, Failure | None]]:
-        failures = run_tasks(job, tasks, folder, self._stop)
-        return ((task.result, failure) for task, failure in zip(tasks, failures, strict=True))
+        failures = children.run(job, items, folder, self._stop)
+        return ((item.result, failure) for item, failure in zip(items, failures, strict=True))
 
 
-def _kind(failures: dict[Path, Failure | None], task: Task) -> str:
-    failure = failures.get(task.result)
+def _kind(failures: dict[Path, Failure | None], item: Item) -> str:
+    failure = failures.get(item.result)
     return "" if failure is None else failure.kind

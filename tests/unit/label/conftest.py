@@ -12,9 +12,10 @@ import os, signal, subprocess, sys, time
 from pathlib import Path
 
 from ase.calculators.emt import EMT
+from lamflow.children import ENGINE_LOG
 from lamflow.config.base import StrictModel
 from lamflow.errors import InputError
-from lamflow.label.protocol import ENGINE_LOG, UnconvergedError
+from lamflow.label.protocol import UnconvergedError
 
 
 class Settings(StrictModel):

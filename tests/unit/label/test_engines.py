@@ -61,7 +61,7 @@ class TestGpaw(LabellerConformance):
     crystal = bulk("Al")
     molecule = h2(0.8)
     energy_change = (h2(0.74), h2(1.0), H2_STRETCH_EV, 0.15)
-    force_tolerance_eV_per_A = 5e-3
+    force_tolerance_eV_per_A = 5e-3  # noqa: N815
     settings = {"cutoff_eV": 300.0, "kpoint_spacing_per_A": 0.7, "vacuum_A": 3.0}  # noqa: RUF012
 
     def make_labeller(self):

@@ -1,19 +1,19 @@
-import os
 import signal
 import subprocess
 import sys
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
 from ase.calculators.emt import EMT
 
+from lamflow.children import Item, Job, StoppedError, run
 from lamflow.errors import InputError
 from lamflow.label.atoms import to_atoms
-from lamflow.label.process import Job, StoppedError, Task, run
 from lamflow.label.run import LabelSettings, label_systems
 
 from .conftest import copper
@@ -125,11 +125,13 @@ def test_walltime_kills_the_frame_and_what_it_started(tmp_path, fake):
 def test_a_stop_kills_the_child(tmp_path, fake):
     stop = threading.Event()
     system = copper(2)
-    task = Task(["Cu"] * 2, system.coords[0].tolist(), None, {}, tmp_path / "result.json")
-    job = Job("fake", {**fake, "deeds": {2: "sleep"}}, 600, 1, 0.1)
+    data = {"symbols": ["Cu"] * 2, "positions": system.coords[0].tolist(), "cell": None}
+    common = {"labeller": "fake", "settings": {**fake, "deeds": {2: "sleep"}}, "gentle": False,
+              "largest_net_force_eV_per_A": 0.1}  # fmt: skip
     threading.Timer(2.0, stop.set).start()
     with pytest.raises(StoppedError):
-        run(job, [task], tmp_path / "work", stop)
+        run(Job("lamflow.label.child", common, 600, 1), [Item(data, tmp_path / "result.json")],
+            tmp_path / "work", stop)  # fmt: skip
     assert not [p for p in psutil.process_iter(["cmdline"]) if "sleep(600)" in str(p.info)]
 
 
@@ -141,7 +143,7 @@ def test_a_killed_caller_leaves_no_child_and_loses_no_label(tmp_path, fake, begu
         "from pathlib import Path\n"
         "label([copper(2), copper(3)], Path(sys.argv[3]), {'notes': sys.argv[4]}, {3: 'sleep'})"
     )
-    unit = os.path.dirname(os.path.dirname(__file__))
+    unit = str(Path(__file__).parents[1])
     caller = subprocess.Popen([sys.executable, "-c", script, unit, str(tmp_path / "site"),
                                str(tmp_path), fake["notes"]])  # fmt: skip
     while "3 sleep" not in begun():

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
+from lamflow.children import ENGINE_LOG
 from lamflow.config.base import Integer, Number, StrictModel
 from lamflow.errors import InputError, Problem
 from lamflow.label.installed import package_version
-from lamflow.label.protocol import ENGINE_LOG, UnconvergedError
+from lamflow.label.protocol import UnconvergedError
 
 if TYPE_CHECKING:
     from ase import Atoms
