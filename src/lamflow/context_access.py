@@ -7,6 +7,8 @@ from typing import Any
 
 from lamflow.context import ArgoServer, BucketPlace, Context, find_context, load_contexts
 from lamflow.errors import InputError, Problem, UnreachableError
+from lamflow.progress import Progress, silent
+from lamflow.store.fetch import fetch
 from lamflow.store.open import split_s3
 from lamflow.store.protocol import Store
 from lamflow.store.s3 import Credentials, S3Address, S3Store
@@ -147,3 +149,23 @@ def _from_secret(name: str, namespace: str) -> Credentials:
     pairs = " or ".join(f"{access} and {hidden}" for access, hidden in _SECRET_KEYS[:2])
     what = f"Secret {namespace}/{name} lacks {pairs}"
     raise InputError(Problem("context", "store.credentials", what))
+
+
+def fetch_location(
+    location: str,
+    *,
+    context: str | None = None,
+    cache: Path | None = None,
+    progress: Progress = silent,
+) -> Path:
+    """Give a local copy of what lies at an ``s3://`` address (see `lamflow.store.fetch.fetch`).
+
+    Raises
+    ------
+    InputError
+        If nothing is there, or the context is wrong.
+    UnreachableError
+        If the store does not answer or refuses.
+    """
+    store, key = open_location(location, context)
+    return fetch(store, key, cache, progress)
