@@ -28,6 +28,9 @@ NAME_LENGTH = 40
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=NAME_LENGTH)]
 """A name that becomes a folder, a model's head and (see `label`) a Kubernetes label."""
 
+TypeMap = Annotated[tuple[str, ...], Field(min_length=1)]
+"""Chemical symbols; the types of atoms are numbers of this list, from 0."""
+
 JsonObject = dict[str, Any]
 PositiveInteger = Annotated[Integer, Field(gt=0)]
 PositiveNumber = Annotated[Number, Field(gt=0)]

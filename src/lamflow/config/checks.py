@@ -18,6 +18,7 @@ from lamflow.errors import InputError, Problem
 
 _LISTED = 5
 _CHUNK = 100
+_SHOWN = 80
 
 
 def load_checked_config(path: Path, overrides: Sequence[str] = ()) -> LoadedConfig:
@@ -72,8 +73,12 @@ def _open(path: Path, spec: DatasetSpec) -> tuple[str, ...]:
     """Return the elements of a dataset that can be trained or tested on; else InputError."""
     from lamflow.data.dataset import Dataset
 
-    if not path.exists():
-        raise InputError(Problem(str(path), "", missing_file(path)))
+    try:
+        if not path.exists():
+            raise InputError(Problem(str(path), "", missing_file(path)))
+    except OSError as error:  # too long, for example
+        shown = f"{str(path)[:_SHOWN]}…"
+        raise InputError(Problem(shown, "", f"{error.strerror}; check the path")) from error
     dataset = Dataset.open(path, fmt=spec.format, type_map=spec.type_map)
     if dataset.nframes == 0:
         raise InputError("the dataset is empty (0 frames); give one with labelled frames")

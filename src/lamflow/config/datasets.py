@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from lamflow.config.base import Name, Number, StrictModel, label
+from lamflow.config.base import Name, Number, StrictModel, TypeMap, label
 from lamflow.config.location import Location
 
 
@@ -21,7 +21,7 @@ class DatasetSpec(StrictModel):
     """A test set of its own; without it a part of `path` is held out (see `split`)."""
     format: str | None = None
     """Format as dpdata or ASE call it, such as deepmd/npy/mixed or extxyz; found if not given."""
-    type_map: Annotated[tuple[str, ...] | None, Field(examples=[["H", "O"]])] = None
+    type_map: Annotated[TypeMap | None, Field(examples=[["H", "O"]])] = None
     """Chemical symbols of the types 0, 1, ... where the data does not name them itself."""
     dft: str | None = None
     """Code, functional and basis that made the labels; goes into the card."""

@@ -5,7 +5,7 @@ PyYAML's 1.1: ``1e-3`` is a number, ``off`` and ``no`` are text.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ Loc = tuple[str | int, ...]
 MAX_BYTES = 1 << 20
 MAX_VALUES = 20_000
 MAX_DEPTH = 40
+_SIBLINGS = 10_000
 
 _TAG = "tag:yaml.org,2002:"
 _SCALARS: dict[str, tuple[str, str]] = {
@@ -126,7 +127,7 @@ class _Builder:
         for key_node, value_node in node.value:
             key = key_node.value
             if not isinstance(key_node, yaml.ScalarNode) or key_node.tag != _TAG + "str":
-                shown = key if isinstance(key, str) else "a list or mapping"
+                shown = (key or "nothing") if isinstance(key, str) else "a list or mapping"
                 self._problem(key_node, loc, f"{shown} is no text, and keys are text; quote it")
             elif key in data:
                 first = self.places[(*loc, key)]
@@ -175,6 +176,8 @@ def read_text(path: Path) -> str:
         If it is missing, no file, too large or not UTF-8.
     """
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise InputError(Problem(str(path), "", "is no file; give the path of a YAML file"))
         content = path.read_bytes()
     except FileNotFoundError as error:
         raise InputError(Problem(str(path), "", missing_file(path))) from error
@@ -189,20 +192,30 @@ def missing_file(path: Path) -> str:
     folder = path.parent
     while not folder.exists():
         path, folder = folder, folder.parent
-    near = suggest(path.name, sorted(item.name for item in folder.iterdir())[:10_000])
+    try:
+        siblings = sorted(item.name for item in folder.iterdir())
+    except OSError:
+        return f"no such file or folder, and {folder} can't be listed"
+    near = suggest(path.name, siblings[:_SIBLINGS])
     return f"no such file or folder{near}" if near else f"no such file or folder in {folder}"
 
 
-def suggest(given: str, known: list[str]) -> str:
-    """Write ``; did you mean '…'?`` where one of `known` looks like `given`."""
+def nearest(given: str, known: Sequence[str]) -> str | None:
+    """Return the one of `known` that `given` may be meant for, None if none looks like it."""
     import difflib
 
     near = difflib.get_close_matches(given, known, n=1, cutoff=0.6)
     if not near:
         bare = {item.lower().replace("_", "").replace("-", ""): item for item in known}
         hit = bare.get(given.lower().replace("_", "").replace("-", ""))
-        near = [hit] if hit else [item for item in known if _starts(given, item)][:1]
-    return f"; did you mean '{near[0]}'?" if near else ""
+        near = [hit] if hit else [item for item in known if _starts(given, item)]
+    return near[0] if near else None
+
+
+def suggest(given: str, known: Sequence[str]) -> str:
+    """Write ``; did you mean '…'?`` where one of `known` looks like `given`, else nothing."""
+    near = nearest(given, known)
+    return f"; did you mean '{near}'?" if near else ""
 
 
 def _starts(given: str, known: str) -> bool:

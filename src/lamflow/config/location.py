@@ -9,9 +9,11 @@ from typing import Annotated
 from pydantic import AfterValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
 
+from lamflow.errors import InputError
+
 S3_SCHEME = "s3://"
 _ENVIRONMENT = re.compile(r"\$\{env:([^}]*)\}")
-_S3_URL = re.compile(r"^s3://[a-z0-9][-.a-z0-9]{1,61}[a-z0-9](/.*)?$")
+_BUCKET = re.compile(r"[a-z0-9][-.a-z0-9]{1,61}[a-z0-9]")
 
 
 class TakesEnvironment:
@@ -58,6 +60,26 @@ def _local(text: str, folder: Path) -> str:
     return absolute
 
 
+def _expand_home(text: str) -> str:
+    try:
+        return str(Path(text).expanduser())
+    except RuntimeError as error:
+        raise _fail("'{text}' names the home of a user that is not known", text=text) from error
+
+
+def _remote(text: str) -> str:
+    """Check an S3 address; a slash at its end is dropped."""
+    from lamflow.store.open import split_s3
+
+    try:
+        bucket, key = split_s3(text)
+    except InputError as error:
+        raise _fail("{what}", what=str(error)) from error
+    if not key or not _BUCKET.fullmatch(bucket):
+        raise _fail("'{text}' is no S3 address; write s3://bucket/prefix", text=text)
+    return f"{S3_SCHEME}{bucket}/{key}"
+
+
 def resolve(text: str, info: ValidationInfo) -> str:
     """Make a location absolute, given the folder in pydantic's validation context."""
     context = info.context or {}
@@ -65,13 +87,11 @@ def resolve(text: str, info: ValidationInfo) -> str:
     if not text or "\0" in text:
         raise _fail("is empty; give a path or s3://bucket/prefix")
     if is_remote(text):
-        if not _S3_URL.match(text) or ".." in text.split("/"):
-            raise _fail("'{text}' is no S3 address; write s3://bucket/prefix", text=text)
-        return text.rstrip("/")
+        return _remote(text)
     if "://" in text:
         raise _fail("'{text}' is neither a path nor s3://bucket/prefix", text=text)
     folder = context.get("folder")
-    return text if folder is None else _local(str(Path(text).expanduser()), folder)
+    return text if folder is None else _local(_expand_home(text), folder)
 
 
 Location = Annotated[str, AfterValidator(resolve), TakesEnvironment()]

@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, TypeAdapter
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from lamflow.config.base import JsonObject, StrictModel
+from lamflow.config.base import JsonObject, StrictModel, TypeMap
 
 
 class ModelSpec(StrictModel):
@@ -14,7 +14,7 @@ class ModelSpec(StrictModel):
 
     preset: Annotated[str, Field(examples=["dpa1-tiny"])]
     """Name of the preset to start from, such as dpa1-tiny."""
-    type_map: Annotated[tuple[str, ...] | None, Field(examples=[["H", "O"]])] = None
+    type_map: Annotated[TypeMap | None, Field(examples=[["H", "O"]])] = None
     """Chemical symbols that the model knows; without it, the elements of the datasets."""
     descriptor: JsonObject = Field(default_factory=dict)
     """Keys of deepmd's `model.descriptor` that replace the preset's, such as rcut (Å)."""

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from lamflow.config.document import Document, Loc, dotted, suggest
+from lamflow.config.document import Document, Loc, dotted, nearest, suggest
 from lamflow.config.fields import example_at, model_at
 from lamflow.errors import Problem
 
@@ -56,17 +56,32 @@ def _homes(model: type[BaseModel], key: str) -> list[str]:
     return [name for name, section in sections if section and key in section.model_fields]
 
 
+def _home(error: ErrorDetails, model: type[BaseModel]) -> type[BaseModel]:
+    return model_at(model, error["loc"][:-1]) or model
+
+
+def _meant(error: ErrorDetails, model: type[BaseModel]) -> str | None:
+    """Return the key of the same mapping that an unknown one is probably meant for."""
+    key = str(error["loc"][-1])
+    if key in model.model_fields or _homes(model, key):
+        return None  # right, but elsewhere
+    known = sorted(_home(error, model).model_fields)
+    word, colon, _ = key.partition(":")
+    return word if colon and word in known else nearest(key, known)
+
+
 def _unknown_key(error: ErrorDetails, model: type[BaseModel]) -> str:
-    *parents, key = error["loc"]
-    home = model_at(model, tuple(parents)) or model
-    known = sorted(home.model_fields)
+    key = str(error["loc"][-1])
+    meant = _meant(error, model)
+    if meant and key.startswith(f"{meant}:"):
+        return f"unknown key; a space is missing after '{meant}:'"
+    if meant:
+        return f"unknown key; did you mean '{meant}'?"
     if key in model.model_fields:
         return f"unknown key here; '{key}' belongs at the top level"
-    if homes := _homes(model, str(key)):
+    if homes := _homes(model, key):
         return f"unknown key here; '{key}' belongs under '{homes[0]}:'"
-    if near := suggest(str(key), known):
-        return f"unknown key{near}"
-    return f"unknown key; the keys here are {', '.join(known)}"
+    return f"unknown key; the keys here are {', '.join(sorted(_home(error, model).model_fields))}"
 
 
 def _missing(error: ErrorDetails, model: type[BaseModel]) -> str:
@@ -134,11 +149,9 @@ def _without_echoes(errors: list[ErrorDetails], model: type[BaseModel]) -> Itera
     whose entries are all wrong.
     """
     meant = {
-        (*error["loc"][:-1], word)
+        (*error["loc"][:-1], _meant(error, model))
         for error in errors
         if error["type"] == "extra_forbidden"
-        and (near := _unknown_key(error, model)).endswith("'?")
-        for word in [near.rsplit("'", 2)[1]]
     }
     return [
         error

@@ -19,7 +19,7 @@ AUTO_BATCH = re.compile(r"^(auto|mixed|max|filter):[1-9][0-9]*$")
 
 def _check_batch(value: Any) -> int | str:
     whole = isinstance(value, int) and not isinstance(value, bool) and value > 0
-    if whole or (isinstance(value, str) and (value == "auto" or AUTO_BATCH.match(value))):
+    if whole or (isinstance(value, str) and (value == "auto" or AUTO_BATCH.fullmatch(value))):
         return value  # type: ignore[no-any-return]
     raise PydanticCustomError(
         "batch",

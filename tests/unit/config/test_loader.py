@@ -1,5 +1,6 @@
 """Reading configs: types of YAML values, places, overrides, environment variables."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -223,3 +224,23 @@ def test_an_unreadable_deepmd_file_is_named(
     (tmp_path / name).write_text(content)
     with pytest.raises(InputError, match=message):
         config(tmp_path, BASE.replace("steps: 20", f"steps: 20, deepmd: {name}"))
+
+
+@given(
+    st.integers(0, len(BASE)),
+    st.integers(0, 8),
+    st.one_of(
+        st.binary(max_size=6),
+        st.sampled_from(
+            [b"*a", b"&a ", b"!!set ", b"\t", b"[", b"? ", b"1e999", b"---\n", b"<<: "]
+        ),
+    ),
+)
+def test_whatever_is_in_the_file_the_answer_is_a_config_or_an_input_error(
+    tmp_path_factory: pytest.TempPathFactory, at: int, gone: int, added: bytes
+) -> None:
+    content = BASE.encode()
+    path = tmp_path_factory.getbasetemp() / "pretrain.yaml"
+    path.write_bytes(content[:at] + added + content[at + gone :])
+    with suppress(InputError):
+        load_config(path)

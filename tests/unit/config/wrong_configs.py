@@ -192,6 +192,8 @@ FORM = [
           "{file}:8: train.batchsize: unknown key; did you mean 'batch'?"),
     _case("typo in a dataset", "weight: 1.0, test", "wieght: 1.0, test",
           "{file}:6: datasets.1.wieght: unknown key; did you mean 'weight'?"),
+    _case("no space after a colon", "steps: 20", "steps:20",
+          "{file}:8: train.steps:20: unknown key; a space is missing after 'steps:'"),
     _case("key in the wrong section", "seed: 1\n", "seed: 1\nsteps: 5\n",
           "{file}:4: steps: unknown key here; 'steps' belongs under 'train:'"),
     _case("top-level key in a section", "{steps: 20,", "{steps: 20, seed: 3,",
@@ -302,6 +304,28 @@ FORM = [
     _case("bad bucket", _WATER, "path: s3://My_Bucket/water",
           "{file}:5: datasets.0.path: 's3://My_Bucket/water' is no S3 address; write "
           "s3://bucket/prefix"),
+    _case("whole bucket", _WATER, "path: s3://bucket/",
+          "{file}:5: datasets.0.path: 's3://bucket/' is no S3 address; write s3://bucket/prefix"),
+    _case("keys in an address", _WATER, "path: s3://key:secret@bucket/water",
+          "{file}:5: datasets.0.path: s3://…@bucket/water: is no S3 address; write "
+          "s3://bucket/prefix"),
+    _case("S3 path that climbs", _WATER, "path: s3://bucket/a/../b",
+          "{file}:5: datasets.0.path: 'a/../b': can't be a key of a store: it has an empty part, "
+          "'.' or '..'"),
+    _case("home of nobody", _WATER, "path: ~nobody-here/water",
+          "{file}:5: datasets.0.path: '~nobody-here/water' names the home of a user that is not "
+          "known"),
+    _case("empty type_map", _WATER, "path: data/water, type_map: []",
+          "{file}:5: datasets.0.type_map: is empty; list at least one"),
+    _case("dataset that is nothing", "  - {name: water, path: data/water, weight: 1.0}", "  -",
+          "{file}:5: datasets.0: nothing is given, a mapping (key: value) is wanted"),
+    _case("alias of nothing", "seed: 1", "seed: *one",
+          "{file}:3: not readable as YAML: found undefined alias 'one'; check brackets, quotes "
+          "and indentation"),
+    _case("batch with a line's end", '"auto:32"', '"auto:32\\n"',
+          "{file}:8: train.batch: 'auto:32\\n' is no batch size; give frames per step as a whole "
+          "number above 0, or \"auto:N\" for as many frames as make at least N atoms, such as "
+          'batch: "auto:32"'),
     _case("variable without quotes", _WATER, "path: ${env:HOME}/water",
           "{file}:5: not readable as YAML: put quotes around \"${env:NAME}\""),
     _case("variable that is not set", _WATER, 'path: "${env:LAMFLOW_NO_SUCH}/water"',
