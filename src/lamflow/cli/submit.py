@@ -38,6 +38,10 @@ def submit(
     engine: Annotated[EngineName, typer.Option(help="Where to run.")] = EngineName.local,
     name: RunName = None,
     overrides: Overrides = None,
+    redo: Annotated[
+        list[str] | None,
+        typer.Option(metavar="STEP", help="Do a finished step again, and all that depends on it."),
+    ] = None,
     detach: Annotated[bool, typer.Option(help="Start it and return.")] = False,
     as_json: AsJson = False,
 ) -> int:
@@ -52,7 +56,7 @@ def submit(
     loaded, graph = _load(file, overrides)
     run = _run_folder(name or graph.name)
     config = loaded.config.model_dump(mode="json")
-    prepare_run(run, graph, loaded.text, config, _options(loaded), loaded.path)
+    prepare_run(run, graph, loaded.text, config, _options(loaded), loaded.path, redo or [])
     return _start(run, detach=detach, as_json=as_json)
 
 

@@ -4,13 +4,14 @@ The graph is plain data: the local engine and the Argo engine both translate it
 (`lamflow.engine.dflow_graph`), `plan` and `status` read it as it is.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lamflow.config.base import StrictModel
 from lamflow.engine.operator import Operator, load_operator
+from lamflow.errors import InputError, Problem
 from lamflow.files import sha256_json, sha256_tree
 
 _KEY_DIGITS = 12
@@ -133,6 +134,24 @@ class Graph:
     def records(self) -> dict[str, Origin]:
         """Records of all steps so far, as members of a group port (for reports)."""
         return {step.name: step[RECORD_PORT] for step in self.steps}
+
+    def dependents(self, names: Collection[str]) -> list[Step]:
+        """Steps of these names and all that need them.
+
+        Raises
+        ------
+        InputError
+            There is no step of one of the names.
+        """
+        known = [step.name for step in self.steps]
+        if unknown := sorted(set(names) - set(known)):
+            what = f"no such step; steps: {', '.join(known)}"
+            raise InputError(*(Problem("", name, what) for name in unknown))
+        found: dict[str, Step] = {}
+        for step in self.steps:
+            if step.name in names or any(other.name in found for other in step.needs):
+                found[step.name] = step
+        return list(found.values())
 
     def summary(self) -> list[dict[str, Any]]:
         """Steps as plain data: name, operator, key, needs, profile."""

@@ -2,11 +2,12 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,16 +48,24 @@ def prepare_run(
     config: Mapping[str, Any],
     options: LocalOptions,
     source: Path | None = None,
+    redo: Sequence[str] = (),
 ) -> None:
     """Write all that the run's process needs; products of earlier attempts stay.
 
+    Steps that `redo` names, and all that depend on them, are forgotten.
+
     Raises
     ------
+    InputError
+        `redo` names a step that there is not.
     RunError
         Another process is working on this run.
     """
     run.path.mkdir(parents=True, exist_ok=True)
     with _locked(run):
+        for step in graph.dependents(redo):
+            shutil.rmtree(run.step(step.key), ignore_errors=True)
+            shutil.rmtree(run.scratch(step.key), ignore_errors=True)
         write_text(run.path / "config.yaml", config_text)
         write_json(run.path / "config.json", config)
         write_json(run.path / "graph.json", graph_to_json(graph))

@@ -103,8 +103,4 @@ def _dataset(parts: Path, quarantine: Path) -> dict[str, Any]:
 
 def _parity(path: Path) -> dict[str, Array]:
     with np.load(path, allow_pickle=False) as points:
-        return {
-            f"{quantity}_{side}": points[quantity][:, column].astype(np.float64)
-            for quantity in points.files
-            for column, side in enumerate(("reference", "predicted"))
-        }
+        return {quantity: points[quantity].astype(np.float64) for quantity in points.files}

@@ -2,30 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from lamflow.train.curve import Curve
 
 Array = NDArray[np.float64]
 
 REUSED_PHASES = frozenset({"cached", "reused", "skipped"})
 """Phases (lower case) of a step whose result an earlier run already had."""
-
-
-class LearningCurve(Protocol):
-    """The learning curve of one training, as `lamflow.train.curve.Curve` has it."""
-
-    @property
-    def steps(self) -> NDArray[Any]:
-        """Training steps, (n,)."""
-
-    @property
-    def heads(self) -> Mapping[str, Mapping[str, Array]]:
-        """Series of each head, each (n,): DeePMD-kit's names such as `rmse_e_val`; NaN allowed.
-
-        `rmse_e_*` in eV/atom, `rmse_f_*` in eV/Å, `*_val` on validation, `*_trn` on training data.
-        """
 
 
 @dataclass(frozen=True)
@@ -107,7 +94,7 @@ class PretrainReport:
     config_yaml: str
     steps: Sequence[StepRecord]
     datasets: Sequence[Mapping[str, Any]]
-    curves: Mapping[str, LearningCurve]
+    curves: Mapping[str, Curve]
     metrics: Mapping[str, Any]
     parity: Mapping[str, Mapping[str, Array]]
     model_card: Mapping[str, Any]

@@ -12,10 +12,10 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from lamflow.report.model import LearningCurve
 from lamflow.report.palette import INK, MUTED, RASTER, SERIES
 from lamflow.report.svg import STYLE, to_markup
 from lamflow.report.text import count, error, finite
+from lamflow.train.curve import Curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,8 +33,8 @@ _RASTER_DPI, _SMALL_RASTER_DPI = 190, 100
 _FEW_HEADS = 8
 
 _CURVE_QUANTITIES = (
-    ("rmse_e", "energy_rmse_meV_per_atom", "Energy RMSE", "meV/atom"),
-    ("rmse_f", "force_rmse_meV_per_A", "Force RMSE", "meV/Å"),
+    ("energy", "energy_rmse_meV_per_atom", "Energy RMSE", "meV/atom"),
+    ("force", "force_rmse_meV_per_A", "Force RMSE", "meV/Å"),
 )
 """Series' stem in a curve, key of the baseline in the metrics, words, unit."""
 
@@ -65,7 +65,7 @@ class Row:
 
 @dataclass(frozen=True)
 class _Line:
-    """One series of a learning curve in meV units; `part` is `trn` or `val`."""
+    """One series of a learning curve in meV units; `part` is `train` or `validation`."""
 
     part: str
     steps: Array
@@ -88,7 +88,7 @@ def _new(size: tuple[float, float]) -> "tuple[Figure, Axes]":
 
 
 def learning_curves(
-    curves: Mapping[str, LearningCurve], baselines: Mapping[str, Mapping[str, Any]]
+    curves: Mapping[str, Curve], baselines: Mapping[str, Mapping[str, Any]]
 ) -> list[Row]:
     """Draw the RMSE during training: a row per quantity, a panel per head, one log scale per row.
 
@@ -113,16 +113,16 @@ def learning_curves(
             caption = _curve_caption(found, bases[head], unit)
             figure = _curve_figure(found, bases[head], limits, f"{words} ({unit})")
             text = f"Learning curve of head {head}, {words}: {caption}."
-            panels.append(Panel(head, to_markup(figure, f"{stem}-{index}", text), caption))
+            panels.append(Panel(head, to_markup(figure, f"curve-{stem}-{index}", text), caption))
         rows.append(Row(f"{words}, {unit}", tuple(panels)))
     return rows
 
 
-def _lines(curves: Mapping[str, LearningCurve], head: str, stem: str) -> list[_Line]:
+def _lines(curves: Mapping[str, Curve], head: str, stem: str) -> list[_Line]:
     """Collect what a log axis can show of a head's series, thinned."""
     lines = []
-    for curve, part in product(curves.values(), ("trn", "val")):
-        series = curve.heads.get(head, {}).get(f"{stem}_{part}")
+    for curve, part in product(curves.values(), ("train", "validation")):
+        series = curve.heads.get(head, {}).get(f"{part}_{stem}")
         if series is None:
             continue
         values = np.asarray(series, dtype=float) * _MEV
@@ -143,9 +143,9 @@ def _log_limits(
 
 
 def _curve_caption(lines: Sequence[_Line], baseline: float | None, unit: str) -> str:
-    part = "val" if any(line.part == "val" for line in lines) else "trn"
+    part = "validation" if any(line.part == "validation" for line in lines) else "train"
     last = [line.values[-1] for line in lines if line.part == part]
-    words = "validation" if part == "val" else "training"
+    words = "validation" if part == "validation" else "training"
     ends = " to ".join(dict.fromkeys((error(min(last)), error(max(last)))))
     return f"{words} ends at {ends} {unit}; baseline {error(baseline)}"
 
@@ -155,7 +155,7 @@ def _curve_figure(
 ) -> "Figure":
     figure, axes = _new(_INCHES)
     for line in lines:
-        validation = line.part == "val"
+        validation = line.part == "validation"
         axes.plot(
             line.steps, line.values, color=SERIES[0] if validation else MUTED,
             linewidth=1.3 if validation else 0.5, zorder=3 if validation else 2,

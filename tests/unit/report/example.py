@@ -1,10 +1,9 @@
 """A report of a run that looks real: heads and errors of the OpenLAM 2024 Q0 report."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from lamflow.report.model import PretrainReport, StepRecord
+from lamflow.train.curve import Curve
 
 OPENLAM = {
     "Cu": (0.1, 3.6, 18.2, ("Cu",)),
@@ -14,23 +13,17 @@ OPENLAM = {
 """Head: weight, energy RMSE meV/atom, force RMSE meV/Å, elements."""
 
 
-@dataclass(frozen=True)
-class Curve:
-    steps: np.ndarray
-    heads: dict[str, dict[str, np.ndarray]]
-
-
 def curve(rng, heads=OPENLAM, points=200):
     steps = np.linspace(1, 2000, points)
     series = {}
     for head, (_, energy, force, _) in heads.items():
         decay = 1 + 30 * np.exp(-steps / 250)
         series[head] = {
-            f"rmse_{q}_{part}": last / 1000 * decay * rng.lognormal(0, noise, points)
-            for q, last in (("e", energy), ("f", force))
-            for part, noise in (("val", 0.08), ("trn", 0.25))
+            f"{part}_{q}": last / 1000 * decay * rng.lognormal(0, noise, points)
+            for q, last in (("energy", energy), ("force", force))
+            for part, noise in (("validation", 0.08), ("train", 0.25))
         }
-    return Curve(steps, series)
+    return Curve(steps, np.full(points, 1e-3), series)
 
 
 def errors(energy, force, virial):

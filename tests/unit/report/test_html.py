@@ -129,7 +129,7 @@ def test_numbers_that_are_not_finite_become_dashes():
     curve = example.curve(rng)
     for series in curve.heads["Cu"].values():
         series[:] = np.nan
-    curve.heads["H2O-PD"]["rmse_e_val"][3] = np.inf
+    curve.heads["H2O-PD"]["validation_energy"][3] = np.inf
     metrics = example.metrics()
     metrics["heads"]["Cu"]["energy_rmse_meV_per_atom"] = float("nan")
     parity = example.parity(rng)

@@ -3,6 +3,7 @@ import re
 import numpy as np
 
 from lamflow.report import plots
+from lamflow.train.curve import Curve
 
 from . import example
 
@@ -20,14 +21,16 @@ def test_curves_have_a_row_per_quantity_and_a_panel_per_head():
 
 def test_a_committee_ends_in_a_range():
     def curve(last):
-        return example.Curve(np.arange(3), {"a": {"rmse_e_val": np.array([1.0, 0.5, last])}})
+        return Curve(
+            np.arange(3), np.ones(3), {"a": {"validation_energy": np.array([1.0, 0.5, last])}}
+        )
 
     (row,) = plots.learning_curves({"1": curve(0.002), "2": curve(0.004)}, {})
     assert "validation ends at 2.0 to 4.0 meV/atom" in row.panels[0].caption
 
 
 def test_training_curve_alone_is_named_so():
-    curve = example.Curve(np.arange(2), {"a": {"rmse_f_trn": np.array([1.0, 0.5])}})
+    curve = Curve(np.arange(2), np.ones(2), {"a": {"train_force": np.array([1.0, 0.5])}})
     (row,) = plots.learning_curves({"1": curve}, {})
     assert "training ends at 500.0 meV/Å" in row.panels[0].caption
 
