@@ -1,7 +1,7 @@
 """Looks at what a config points to: whether the data are there, readable and fit for training."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +16,24 @@ from lamflow.config.rules import Finding
 from lamflow.data.frames import System
 from lamflow.errors import InputError, Problem
 
+Fetch = Callable[[str], Path]
 _LISTED = 5
 _CHUNK = 100
 _SHOWN = 80
 
 
-def load_checked_config(path: Path, overrides: Sequence[str] = ()) -> LoadedConfig:
+def load_checked_config(
+    path: Path, overrides: Sequence[str] = (), fetch: Fetch | None = None
+) -> LoadedConfig:
     """Read a config, check its form and open the data that it names.
 
-    Data in an object store are not looked at here: that takes credentials and time.
+    Parameters
+    ----------
+    path, overrides
+        See `load_config`.
+    fetch
+        Gives a local copy of data at an ``s3://`` address, such as
+        `lamflow.context_access.fetch_location`; without it such data are not looked at.
 
     Raises
     ------
@@ -35,38 +44,39 @@ def load_checked_config(path: Path, overrides: Sequence[str] = ()) -> LoadedConf
     known = {problem.key for problem in draft.problems}
     problems = [
         Problem(draft.document.where(loc), dotted(loc), what)
-        for loc, what in _findings(draft)
+        for loc, what in _findings(draft, fetch)
         if dotted(loc) not in known
     ]
     return draft.finish(problems)
 
 
-def _findings(draft: Draft) -> Iterator[Finding]:
+def _findings(draft: Draft, fetch: Fetch | None) -> Iterator[Finding]:
     elements: dict[int, tuple[str, ...]] = {}
     for index, spec in draft.datasets.items():
         if any(p.key.startswith(f"datasets.{index}.type_map") for p in draft.problems):
             continue  # the data would be misread by it
         for key, location in (("path", spec.path), ("test", spec.test)):
-            if location is None or is_remote(location):
+            if location is None or (is_remote(location) and fetch is None):
                 continue
             loc = ("datasets", index, key)
             try:
-                elements[index] = (*elements.get(index, ()), *_open(Path(location), spec))
+                local = fetch(location) if fetch and is_remote(location) else Path(location)
+                elements[index] = (*elements.get(index, ()), *_open(local, spec))
             except InputError as error:
-                yield from ((loc, what) for what in _sentences(error, Path(location)))
+                yield from ((loc, what) for what in _sentences(error, location))
     if draft.model is not None:
         yield from _model_findings(draft.model, draft.datasets, elements)
     if isinstance(draft.config, PretrainConfig) and not draft.problems:
         yield from _trainer_findings(draft.config, draft, elements)
 
 
-def _sentences(error: InputError, path: Path) -> Iterator[str]:
+def _sentences(error: InputError, location: str) -> Iterator[str]:
     """Write the problems of a dataset, each after the file that it is in; not all of very many."""
     for problem in error.problems[:_LISTED]:
-        where = problem.where or str(path)
+        where = problem.where or location
         yield ": ".join(part for part in (where, problem.key, problem.what) if part)
     if len(error.problems) > _LISTED:
-        yield f"{path}: {len(error.problems) - _LISTED} more systems have such problems"
+        yield f"{location}: {len(error.problems) - _LISTED} more systems have such problems"
 
 
 def _open(path: Path, spec: DatasetSpec) -> tuple[str, ...]:
