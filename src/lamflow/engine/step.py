@@ -11,6 +11,7 @@ Layout below the root (``/tmp`` in a pod)::
 """
 
 import json
+import logging
 import os
 import platform
 import resource
@@ -33,6 +34,7 @@ _PROGRESS_EVERY_S = 0.5
 
 def main(root: str) -> int:
     """Run the task below `root`; return the exit code (0, 2 bad input, 75 transient, 3 failed)."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     try:
         run_task(Path(root))
     except LamflowError as error:

@@ -1,6 +1,7 @@
 """Training with DeePMD-kit's PyTorch backend."""
 
 import contextlib
+import logging
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ from lamflow.train.deepmd_input import CURVE, build_input, check_input, find_dat
 from lamflow.train.presets import check_model
 from lamflow.train.protocol import SINGLE_HEAD, TrainingError, TrainJob, TrainResult
 
+_logger = logging.getLogger(__name__)
 _INPUT = "input.json"
 _JOB = "job.json"
 _LOG = "train.log"
@@ -61,6 +63,8 @@ class _Run:
         steps = self._job.settings.steps
         step, checkpoint = last_complete(self._folder) or (0, None)
         self._progress(step, steps, {})
+        if step:
+            _logger.info("training goes on from step %d of %d", step, steps)
         if step < steps:
             write_json(self._folder / _INPUT, config)
             trim_curve(self._folder / CURVE, step)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+import numpy as np
 from pydantic import Field
 
 from lamflow.children import ENGINE_LOG
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _CONVERGED = re.compile(r"^Converged in (\d+) steps", re.MULTILINE)
 _GENTLE_MIXER = {"backend": "pulay", "beta": 0.02, "nmaxold": 5, "weight": 100.0}
 _GENTLE_CYCLES = 3
+_BOX_STEP_A = 2.0
 _INSTALL = "pip install 'gpaw==26.7.0' 'gpaw-data==1.2.1' with GPAW_CONFIG as in docs/labellers.md"
 
 
@@ -40,7 +42,8 @@ class GpawSettings(StrictModel):
     charge: Integer = 0
     """Total charge of molecules, e."""
     vacuum_A: Number = Field(default=4.0, ge=3)  # noqa: N815
-    """Vacuum on each side of a molecule, Å."""
+    """Least vacuum on each side of a molecule, Å; its box is rounded up to whole 2 Å, so that
+    small moves do not change the basis."""
     density_error: Number = Field(default=1e-5, gt=0, le=1e-3)
     """The SCF ends when the density changes by less, electrons per valence electron."""
     max_cycles: Integer = Field(default=200, ge=1)
@@ -100,7 +103,9 @@ class Gpaw:
             options["kpts"] = {"size": mesh, "gamma": True}
             options["occupations"] = {"name": "fermi-dirac", "width": settings.smearing_eV}
         else:
-            atoms.center(vacuum=settings.vacuum_A)
+            extent = np.ptp(atoms.positions, axis=0) + 2 * settings.vacuum_A
+            atoms.set_cell(_BOX_STEP_A * np.ceil(extent / _BOX_STEP_A))
+            atoms.center()
             options["charge"] = settings.charge
         return GPAW(**options)
 
