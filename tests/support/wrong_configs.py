@@ -373,7 +373,7 @@ DATA = [
           "{file}:6: datasets.1.test: {folder}/data/zzz: no such file or folder in {folder}/data"),
     _case("empty folder", _WATER, "path: data/empty",
           "{file}:5: datasets.0.path: {folder}/data/empty: no data that lamflow knows at or below "
-          "it; name the format with `fmt`"),
+          "it; name the format with `format`"),
     _case("no frames", _WATER, "path: data/zero",
           "{file}:5: datasets.0.path: {folder}/data/zero: the system has 0 frames"),
     _case("only NaN", _WATER, "path: data/nan",
@@ -383,15 +383,16 @@ DATA = [
           "{file}:5: datasets.0.path: {folder}/data/unlabelled: the frames have no energies; "
           "training and testing need labelled frames"),
     _case("element that there is not", _WATER, "path: data/unobtainium",
-          "X"),
+          "{file}:5: datasets.0.path: {folder}/data/unobtainium/type_map.raw: no such element: Uo"),
     _case("type_map that lacks an element", _WATER, "path: data/water, type_map: [H, C]",
-          "X"),
+          "{file}:5: datasets.0.type_map: {folder}/data/water: lacks O, which occurs in the data; "
+          "add it"),
     _case("unknown format", _WATER, "path: data/water, format: extxzy",
-          "X"),
-    _case("format that does not fit", _WATER, "path: data/water, format: extxyz",
-          "X"),
+          "{file}:5: datasets.0.format: {folder}/data/water: unknown format 'extxzy'; did you "
+          "mean 'extxyz'?"),
     _case("a file of another kind", _WATER, "path: pretrain.yaml",
-          "X"),
+          "{file}:5: datasets.0.path: {folder}/pretrain.yaml: ASE cannot read it near frame 0 "
+          "(UnknownFileTypeError: yaml); name its format with `format`"),
     _case("element that is not in the model", "model: dpa1-tiny",
           "model: {preset: dpa1-tiny, type_map: [H, O]}",
           "{file}:7: model.type_map: lacks Ti, which dataset 'tio2' holds; add it"),

@@ -17,6 +17,8 @@ from lamflow.data.frames import System
 from lamflow.errors import InputError, Problem
 
 Fetch = Callable[[str], Path]
+# Keys of a dataset in the config, by the arguments of `Dataset.open`.
+_DATASET_KEYS = {"fmt": "format", "type_map": "type_map"}
 _LISTED = 5
 _CHUNK = 100
 _SHOWN = 80
@@ -63,20 +65,21 @@ def _findings(draft: Draft, fetch: Fetch | None) -> Iterator[Finding]:
                 local = fetch(location) if fetch and is_remote(location) else Path(location)
                 elements[index] = (*elements.get(index, ()), *_open(local, spec))
             except InputError as error:
-                yield from ((loc, what) for what in _sentences(error, location))
+                yield from _data_findings(error, loc, location)
     if draft.model is not None:
         yield from _model_findings(draft.model, draft.datasets, elements)
     if isinstance(draft.config, PretrainConfig) and not draft.problems:
         yield from _trainer_findings(draft.config, draft, elements)
 
 
-def _sentences(error: InputError, location: str) -> Iterator[str]:
-    """Write the problems of a dataset, each after the file that it is in; not all of very many."""
+def _data_findings(error: InputError, loc: Loc, location: str) -> Iterator[Finding]:
+    """Yield the problems of a dataset, each with the file that it is in; not all of very many."""
     for problem in error.problems[:_LISTED]:
-        where = problem.where or location
-        yield ": ".join(part for part in (where, problem.key, problem.what) if part)
+        what = f"{problem.where or location}: {problem.what}".replace("`fmt`", "`format`")
+        key = _DATASET_KEYS.get(problem.key)
+        yield (*loc[:-1], key) if key else loc, what
     if len(error.problems) > _LISTED:
-        yield f"{location}: {len(error.problems) - _LISTED} more systems have such problems"
+        yield loc, f"{location}: {len(error.problems) - _LISTED} more systems have such problems"
 
 
 def _open(path: Path, spec: DatasetSpec) -> tuple[str, ...]:
