@@ -5,19 +5,25 @@ data, so that the result is valid under Argo's own schema (3.7 and 4.1) and hold
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
 from lamflow import __version__
 from lamflow.config.run import Resources
+from lamflow.engine.argo_keys import OutputKeys, artifact_file, input_key, step_prefix
 from lamflow.engine.graph import Graph, Origin, Source, Step
+from lamflow.engine.step import SCRATCH
 from lamflow.files import sha256_json
 
 DEFAULT_IMAGE = f"ghcr.io/lamflow/lamflow:{__version__}"
 _DAY_S = 86_400
+_ENTRYPOINT = "run"
+_KEY = "lamflow.io/key"
+_LABEL_LENGTH = 63
+_SCRATCH_VOLUME = "/scratch"
 # Kubernetes' "restricted" pod standard, plus a root file system that can't be written.
 _CONTAINER_SECURITY = {
     "allowPrivilegeEscalation": False,
@@ -47,7 +53,11 @@ class ArgoOptions:
     service_account
         Account of the pods.
     prefix
-        Key prefix in the cluster's artifact repository under which the inputs lie.
+        Key prefix in the cluster's artifact repository below which everything lies.
+    name
+        Name of the Workflow; without it Kubernetes makes one from the run's.
+    finished
+        Where outputs lie of steps that are done already and so left out: by step's key.
     resources
         By profile or by step's name; replaces the defaults of the profiles.
     timeout_s
@@ -61,6 +71,8 @@ class ArgoOptions:
     namespace: str = "lamflow"
     service_account: str = "lamflow-workflow"
     prefix: str = "lamflow"
+    name: str | None = None
+    finished: Mapping[str, OutputKeys] = field(default_factory=dict)
     resources: Mapping[str, Resources] | None = None
     timeout_s: float | None = None
     retries: int = 2
@@ -69,24 +81,48 @@ class ArgoOptions:
 
 def manifest_yaml(graph: Graph, config: Any) -> str:
     """Render the workflow of a configuration as YAML for ``argo submit`` or ``kubectl create``."""
+    return to_yaml(render(graph, options_of(config)))
+
+
+def options_of(config: Any) -> ArgoOptions:
+    """Take limits and resources from a configuration."""
     run = config.run
-    options = ArgoOptions(
+    return ArgoOptions(
         resources=config.resources,
         timeout_s=run.timeout * 60,
         retries=run.retries,
         parallel=run.parallel,
     )
-    return yaml.safe_dump(render(graph, options), sort_keys=False, allow_unicode=True)
+
+
+def to_yaml(manifest: Mapping[str, Any]) -> str:
+    """Write a manifest as people write YAML: no aliases, text of several lines as a block."""
+    return yaml.dump(manifest, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+
+
+class _Dumper(yaml.SafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _block(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _block)
 
 
 def render(graph: Graph, options: ArgoOptions) -> dict[str, Any]:
-    """Render a graph as an Argo Workflow (plain data)."""
+    """Render the steps of a graph that are to be run as an Argo Workflow (plain data)."""
     raw = _render_with_dflow(graph, options)
     steps = {step.name: step for step in graph.steps}
     templates = raw["spec"]["templates"]
     for template in templates:
         if template["name"] in steps:
-            _finish_template(template, steps[template["name"]], options)
+            step = steps[template["name"]]
+            _finish_template(template, step, options)
+            _place_outputs(template, graph, step, options.prefix)
         else:
             _finish_dag(template)
     return {
@@ -107,15 +143,17 @@ def _render_with_dflow(graph: Graph, options: ArgoOptions) -> dict[str, Any]:
     s3_config.update(access_key="", secret_key="", prefix="", repo_key=None, repo=None)
 
     def resolve(origin: Origin) -> Any:
-        if not isinstance(origin, Source):
-            raise TypeError(f"{origin} is not an input of the user's")
-        return S3Artifact(key=f"{options.prefix}/inputs/{origin.digest}")
+        if isinstance(origin, Source):
+            return S3Artifact(key=input_key(options.prefix, origin))
+        return S3Artifact(key=options.finished[origin.step.key][origin.port])
 
     def template_options(step: Step) -> Mapping[str, Any]:
         image = _resources(step, options).image or DEFAULT_IMAGE
-        return {"command": ["python3"], "image": image}
+        # dflow merges templates that are equal; the key makes each step's its own.
+        return {"command": ["python3"], "image": image, "annotations": {_KEY: step.key}}
 
-    dag = to_dag(_label(graph.name), graph.steps, resolve, template_options)
+    todo = [step for step in graph.steps if step.key not in options.finished]
+    dag = to_dag(_ENTRYPOINT, todo, resolve, template_options)
     workflow = Workflow(name=_label(graph.name), dag=dag, namespace=options.namespace)
     rendered: dict[str, Any] = workflow.to_dict()
     return rendered
@@ -123,13 +161,14 @@ def _render_with_dflow(graph: Graph, options: ArgoOptions) -> dict[str, Any]:
 
 def _metadata(graph: Graph, options: ArgoOptions) -> dict[str, Any]:
     keys = [step.key for step in graph.steps]
+    name = {"name": options.name} if options.name else {"generateName": f"{_label(graph.name)}-"}
     return {
-        "generateName": f"{_label(graph.name)}-",
+        **name,
         "namespace": options.namespace,
         "labels": {
             "lamflow.io/run": _label(graph.name),
             "lamflow.io/kind": graph.kind,
-            "lamflow.io/version": __version__,
+            "lamflow.io/version": re.sub(r"[^\w.-]", "-", __version__),
         },
         "annotations": {"lamflow.io/graph-sha256": sha256_json(keys)},
     }
@@ -139,8 +178,6 @@ def _spec(raw: Mapping[str, Any], options: ArgoOptions) -> dict[str, Any]:
     spec: dict[str, Any] = {
         "entrypoint": raw["entrypoint"],
         "serviceAccountName": options.service_account,
-        "automountServiceAccountToken": False,
-        "executor": {"serviceAccountName": options.service_account},
         "securityContext": _POD_SECURITY,
         "archiveLogs": True,
         "podGC": {"strategy": "OnPodSuccess"},
@@ -159,6 +196,8 @@ def _finish_dag(template: dict[str, Any]) -> None:
         arguments = task.get("arguments", {})
         for artifact in arguments.get("artifacts", []):
             artifact.pop("path", None)  # belongs to templates; arguments only say where from
+        if not task.get("depends"):
+            task.pop("depends", None)
     _drop_empty(template)
 
 
@@ -173,6 +212,8 @@ def _finish_template(template: dict[str, Any], step: Step, options: ArgoOptions)
         {"name": "MPLCONFIGDIR", "value": "/tmp/matplotlib"},  # noqa: S108
         *_thread_limits(wanted),
     ]
+    if _SCRATCH_VOLUME in wanted.volumes.values():  # checkpoints outlive the pod there
+        script["env"].append({"name": SCRATCH, "value": f"{_SCRATCH_VOLUME}/{step.key}"})
     script["envFrom"] = [{"secretRef": {"name": name}} for name in wanted.secrets]
     volumes: list[dict[str, Any]] = [{"name": "tmp", "emptyDir": {}}]
     if wanted.shared_memory:
@@ -192,11 +233,21 @@ def _finish_template(template: dict[str, Any], step: Step, options: ArgoOptions)
         "timeout": f"{timeout:.0f}s" if timeout else None,
         "retryStrategy": _retry(options.retries if wanted.retries is None else wanted.retries),
         "metadata": {
-            "labels": {"lamflow.io/step": step.name, "lamflow.io/operator": step.operator.name},
-            "annotations": {"lamflow.io/key": step.key},
+            "labels": {
+                "lamflow.io/step": _label(step.name)[:_LABEL_LENGTH].rstrip("-"),
+                "lamflow.io/operator": _label(step.operator.name),
+            },
+            "annotations": {_KEY: step.key},
         },
     }
     _drop_empty(template)
+
+
+def _place_outputs(template: dict[str, Any], graph: Graph, step: Step, prefix: str) -> None:
+    """Put outputs where later runs find them: below the step's key, in a folder of the attempt."""
+    folder = f"{step_prefix(prefix, step.key)}/{{{{pod.name}}}}"
+    for artifact in template["outputs"]["artifacts"]:
+        artifact["s3"] = {"key": f"{folder}/{artifact_file(graph, step, artifact['name'])}"}
 
 
 def _resources(step: Step, options: ArgoOptions) -> Resources:
@@ -227,17 +278,24 @@ def _thread_limits(wanted: Resources) -> list[dict[str, str]]:
 
 
 def _retry(limit: int) -> dict[str, Any]:
-    """Try again what may pass (75, killed by the node, out of memory), never bad input."""
+    """Try again what may pass: exit code 75, a lost node, too little memory, a crash, time-out.
+
+    Argo gives the exit code as text, "-1" if there was none. 2 is bad input and 3 a failed step;
+    1 is a Python that could not even load lamflow: none of these gets better.
+    """
     return {
         "limit": str(limit),
         "retryPolicy": "Always",
-        "expression": "lastRetry.status == 'Error' or not (lastRetry.exitCode in ['2', '3'])",
+        "expression": "lastRetry.exitCode not in ['1', '2', '3']",
         "backoff": {"duration": "30s", "factor": "2", "maxDuration": "1h"},
     }
 
 
 def _drop_empty(node: Any) -> None:
-    """Remove keys without a value; Argo's schema has no null. Empty emptyDir and none: {} stay."""
+    """Remove keys without a value, which Argo's schema has no place for, and defaults spelt out.
+
+    An empty ``emptyDir`` or ``none`` says something and stays.
+    """
     if isinstance(node, list):
         for item in node:
             _drop_empty(item)
@@ -245,18 +303,10 @@ def _drop_empty(node: Any) -> None:
         return
     for key, value in list(node.items()):
         _drop_empty(value)
-        if value is None or (value in ({}, []) and key not in ("emptyDir", "none")):
+        empty = value is None or (value in ({}, []) and key not in ("emptyDir", "none"))
+        if empty or (key == "optional" and value is False):
             del node[key]
 
 
 def _label(name: str) -> str:
     return re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-")
-
-
-def artifact_references(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """All ``{{tasks.X.outputs...}}`` references of a manifest as (task, reference)."""
-    for template in manifest["spec"]["templates"]:
-        for task in template.get("dag", {}).get("tasks", []):
-            for artifact in task.get("arguments", {}).get("artifacts", []):
-                if "from" in artifact:
-                    yield task["name"], artifact["from"]

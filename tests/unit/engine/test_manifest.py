@@ -1,0 +1,202 @@
+"""Argo manifests: valid under strict schemas, complete in themselves, free of secrets."""
+
+import difflib
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from argo_checks import VERSIONS, name_errors, reference_errors, schema_errors
+from lamflow.workflows.kinds import build_graph
+
+from lamflow.config.checks import load_checked_config
+from lamflow.config.run import Resources
+from lamflow.engine.graph import RECORD_PORT, Graph, Source
+from lamflow.engine.manifest import ArgoOptions, manifest_yaml, render
+from lamflow.testing.toy_operators import AppendParams, WriteParams, append, write
+
+WORKFLOWS = Path(__file__).parents[3] / "workflows"
+FILES = sorted(p for p in WORKFLOWS.glob("*.yaml") if not p.name.endswith(".manifest.yaml"))
+UPDATE = "LAMFLOW_UPDATE_MANIFESTS"
+HOSTILE = "{{workflow.name}} '''\\ {{=sprig.env(\"HOME\")}} }} {{{{x}}}}\n'"
+
+
+def toy_graph(name: str = "toy", text: str = "a") -> Graph:
+    graph = Graph("toy", name)
+    first = graph.add("first", write, WriteParams(text=text))
+    last = graph.add(
+        "last",
+        append,
+        AppendParams(text=text),
+        {"first": Source("/data/a", "0" * 64)},
+        {"more": {"x_1": first["text"], "y": Source("/data/b", "1" * 64)}},
+    )
+    graph.results["all.txt"] = last["text"]
+    return graph
+
+
+def rendered_file(file: Path) -> str:
+    config = load_checked_config(file, []).config
+    return manifest_yaml(build_graph(config), config)
+
+
+def problems(manifest: dict[str, Any]) -> list[str]:
+    found = [f"{v}: {e}" for v in VERSIONS for e in schema_errors(manifest, v)]
+    return [*found, *reference_errors(manifest), *name_errors(manifest)]
+
+
+def templates(manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {template["name"]: template for template in manifest["spec"]["templates"]}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_manifest_of_every_kind_is_golden_and_valid(file: Path) -> None:
+    text = rendered_file(file)
+    assert problems(yaml.safe_load(text)) == []
+    golden = file.with_suffix(".manifest.yaml")
+    if os.environ.get(UPDATE):
+        golden.write_text(text)
+    old = golden.read_text() if golden.exists() else ""
+    changes = "\n".join(difflib.unified_diff(old.splitlines(), text.splitlines(), lineterm="", n=1))
+    assert not changes, f"not as in {golden.name}; if it should be so: make manifests\n{changes}"
+
+
+def test_strict_schema_notices_unknown_fields() -> None:
+    manifest = render(toy_graph(), ArgoOptions())
+    assert problems(manifest) == []
+    manifest["spec"]["templates"][1]["script"]["imagePullPolice"] = "Always"
+    assert all("imagePullPolice" in str(schema_errors(manifest, version)) for version in VERSIONS)
+
+
+def test_reference_check_notices_what_is_not_there() -> None:
+    manifest = render(toy_graph(), ArgoOptions())
+    dag = templates(manifest)["run"]["dag"]
+    dag["tasks"][1]["arguments"]["artifacts"][2]["from"] = "{{tasks.first.outputs.artifacts.nil}}"
+    dag["tasks"][0]["template"] = "nothing"
+    assert len(reference_errors(manifest)) >= 2
+
+
+def test_yaml_has_no_aliases_and_loads_to_what_was_rendered() -> None:
+    class Settings:
+        timeout, retries, parallel = 60.0, 2, 3
+
+    class Config:
+        run, resources = Settings, {"cpu": Resources(memory=2, tolerations=({"key": "a"},))}
+
+    text = manifest_yaml(toy_graph(), Config)
+    events = list(yaml.parse(text))
+    assert not [event for event in events if getattr(event, "anchor", None)]
+    assert "raise SystemExit(main(" in text
+    assert "\\n" not in text.split("source: |")[1].split("volumeMounts")[0]
+    assert yaml.safe_load(text)["spec"]["parallelism"] == 3
+
+
+def test_no_secret_of_the_environment_is_in_a_manifest(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["DFLOW_TOKEN", "DFLOW_ACCESS_KEY", "DFLOW_SECRET_KEY", "DFLOW_S3_ACCESS_KEY",
+             "DFLOW_S3_SECRET_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
+             "AWS_SESSION_TOKEN", "LAMFLOW_ARGO_TOKEN", "LAMFLOW_S3_SECRET_KEY",
+             "ARGO_TOKEN", "BOHRIUM_PASSWORD"]  # fmt: skip
+    for name in names:
+        monkeypatch.setenv(name, f"hush-{name}")
+    from dflow import config, s3_config
+
+    monkeypatch.setitem(config, "token", "hush-config")
+    monkeypatch.setitem(s3_config, "secret_key", "hush-key")
+    monkeypatch.setitem(s3_config, "access_key", "hush-access")
+    text = rendered_file(FILES[0])
+    assert "hush" not in text
+
+
+def test_hostile_text_can_neither_break_out_nor_be_expanded() -> None:
+    manifest = render(toy_graph(text=HOSTILE), ArgoOptions())
+    assert problems(manifest) == []
+    task = templates(manifest)["run"]["dag"]["tasks"][0]
+    data = task["arguments"]["artifacts"][0]["raw"]["data"]
+    assert "{{" not in data
+    assert yaml.safe_load(data)["params"]["text"] == HOSTILE
+    assert HOSTILE not in templates(manifest)["first"]["script"]["source"]
+
+
+def test_names_are_such_as_kubernetes_takes() -> None:
+    graph = Graph("toy", "a_run-" + "n" * 33 + "_2")
+    graph.add("evaluate-" + "long_" * 11 + "end", write, WriteParams(text="a"))
+    manifest = render(graph, ArgoOptions(name="x" * 57))
+    assert problems(manifest) == []
+    assert manifest["metadata"]["name"] == "x" * 57
+    assert problems(render(graph, ArgoOptions())) == []
+
+
+def test_each_step_has_its_own_template_resources_and_keys() -> None:
+    graph = Graph("toy", "toy")
+    steps = [graph.add(f"same-{n}", write, WriteParams(text="a")) for n in range(3)]
+    resources = {"same-1": Resources(memory=7, gpu=2, shared_memory=1, image="own:1")}
+    manifest = render(graph, ArgoOptions(resources=resources, prefix="team/x"))
+    assert problems(manifest) == []
+    found = templates(manifest)
+    limits = [found[f"same-{n}"]["script"]["resources"]["limits"] for n in range(3)]
+    usual = {"memory": "4Gi"}
+    assert limits == [usual, {"memory": "7Gi", "nvidia.com/gpu": "2"}, usual]
+    assert found["same-1"]["script"]["image"] == "own:1"
+    for step in steps:
+        template = found[step.name]
+        assert template["metadata"]["labels"]["lamflow.io/step"] == step.name
+        keys = [item["s3"]["key"] for item in template["outputs"]["artifacts"]]
+        folder = f"team/x/steps/{step.key}/{{{{pod.name}}}}"
+        assert keys == [f"{folder}/text", f"{folder}/step.json"]
+
+
+def test_results_have_keys_that_a_browser_knows() -> None:
+    last = templates(render(toy_graph(), ArgoOptions()))["last"]
+    assert last["outputs"]["artifacts"][0]["s3"]["key"].endswith("/text.txt")
+
+
+def test_finished_steps_are_left_out_and_their_outputs_read() -> None:
+    graph = toy_graph()
+    first = graph.steps[0]
+    finished = {first.key: {"text": "p/steps/k/pod/text", RECORD_PORT: "p/steps/k/pod/step.json"}}
+    manifest = render(graph, ArgoOptions(finished=finished))
+    assert problems(manifest) == []
+    (task,) = templates(manifest)["run"]["dag"]["tasks"]
+    assert task["name"] == "last"
+    sources = {item["name"]: item for item in task["arguments"]["artifacts"]}
+    assert sources["more-x_1"]["s3"]["key"] == "p/steps/k/pod/text"
+    assert "first" not in templates(manifest)
+
+
+def test_retry_tells_passing_faults_from_lasting_ones() -> None:
+    retry = templates(render(toy_graph(), ArgoOptions(retries=4)))["first"]["retryStrategy"]
+    assert (retry["limit"], retry["retryPolicy"]) == ("4", "Always")
+
+    # Argo's expression language is Python's for this one; exit codes are text, "-1" is none.
+    def again(code: str) -> bool:
+        names = {"lastRetry": type("LastRetry", (), {"exitCode": code})}
+        return eval(retry["expression"], {}, names)  # our own text
+
+    assert [again(code) for code in ("1", "2", "3")] == [False] * 3
+    assert [again(code) for code in ("75", "137", "143", "139", "-1", "0", "64")] == [True] * 7
+
+
+def test_pods_are_restricted_and_numbers_have_defaults() -> None:
+    manifest = render(toy_graph(), ArgoOptions())
+    spec = manifest["spec"]
+    assert spec["securityContext"]["runAsNonRoot"]
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    for name in ("first", "last"):
+        template = templates(manifest)[name]
+        security = template["script"]["securityContext"]
+        assert security["readOnlyRootFilesystem"]
+        assert security["allowPrivilegeEscalation"] is False
+        assert security["capabilities"] == {"drop": ["ALL"]}
+        assert template["script"]["volumeMounts"][0]["mountPath"] == "/tmp"
+        assert [p["valueFrom"]["default"] for p in template["outputs"]["parameters"]] == [""]
+        assert all(a["archive"] == {"none": {}} for a in template["outputs"]["artifacts"])
+
+
+def test_checkpoints_go_to_a_volume_that_outlives_the_pod() -> None:
+    resources = {"cpu": Resources(volumes={"work": "/scratch"})}
+    graph = toy_graph()
+    first = templates(render(graph, ArgoOptions(resources=resources)))["first"]
+    assert {"name": "LAMFLOW_SCRATCH", "value": f"/scratch/{graph.steps[0].key}"} in (
+        first["script"]["env"]
+    )
