@@ -107,7 +107,7 @@ def processes_below(folder: Path) -> list[int]:
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            place = os.readlink(entry / "cwd")
+            place = str((entry / "cwd").readlink())
             command = (entry / "cmdline").read_text()
         except OSError:
             continue

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lamflow.cli.submit import ConfigFile, Overrides
+from lamflow.cli.submit import ConfigFile, Overrides, load_checked
 from lamflow.errors import InputError, Problem
 
 Kind = Annotated[str, typer.Argument(metavar="KIND", help="Workflow kind, such as pretrain.")]
@@ -37,9 +37,7 @@ def init(
 
 def validate(file: ConfigFile, overrides: Overrides = None) -> None:
     """Check a workflow file and the data it names, and tell all problems at once."""
-    from lamflow.config.checks import load_checked_config
-
-    load_checked_config(file, overrides or [])
+    load_checked(file, overrides)
     print(f"{file}: no problem found; start it: lamflow submit {file}")
 
 
@@ -66,12 +64,11 @@ def manifest(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="File to write.")] = None,
 ) -> None:
     """Print the Argo Workflow of a workflow file, without any cluster."""
-    from lamflow.config.checks import load_checked_config
     from lamflow.engine.manifest import manifest_yaml
     from lamflow.files import write_text
     from lamflow.workflows.kinds import build_graph
 
-    loaded = load_checked_config(file, overrides or [])
+    loaded = load_checked(file, overrides)
     text = manifest_yaml(build_graph(loaded.config), loaded.config)
     if output:
         write_text(output, text)

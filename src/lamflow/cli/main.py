@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from lamflow import __version__
-from lamflow.cli import configs, doctor, runs, submit
+from lamflow.cli import configs, context, doctor, runs, submit
 from lamflow.errors import LamflowError
 
 app = typer.Typer(
@@ -41,6 +41,7 @@ for _command in (
     doctor.doctor,
 ):  # fmt: skip
     app.command()(_command)
+app.add_typer(context.app, name="context")
 
 
 def main() -> None:

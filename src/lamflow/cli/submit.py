@@ -90,11 +90,18 @@ def plan(
     print_plan(graph.kind, name or graph.name, steps)
 
 
-def _load(file: Path, overrides: list[str] | None) -> "tuple[LoadedConfig, Graph]":
+def load_checked(file: Path, overrides: list[str] | None) -> "LoadedConfig":
+    """Load a configuration and look at the data that it names, in S3 too."""
     from lamflow.config.checks import load_checked_config
+    from lamflow.context_access import fetch_location
+
+    return load_checked_config(file, overrides or [], fetch=fetch_location)
+
+
+def _load(file: Path, overrides: list[str] | None) -> "tuple[LoadedConfig, Graph]":
     from lamflow.workflows.kinds import build_graph
 
-    loaded = load_checked_config(file, overrides or [])
+    loaded = load_checked(file, overrides)
     return loaded, build_graph(loaded.config)
 
 

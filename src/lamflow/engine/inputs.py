@@ -4,17 +4,12 @@ from pathlib import Path
 
 from lamflow.config.location import is_remote
 from lamflow.engine.graph import Source
-from lamflow.errors import InputError, Problem
 
 
 def source_of(location: str) -> Source:
-    """Take a file or folder by its content.
-
-    Raises
-    ------
-    InputError
-        It lies in an object store, which this version reads only when it is synchronised.
-    """
+    """Take a file or folder by its content; one in S3 is fetched into the user's cache first."""
     if is_remote(location):
-        raise InputError(Problem(location, "", "s3:// inputs are not read yet"))
+        from lamflow.context_access import fetch_location
+
+        return Source.local(fetch_location(location))
     return Source.local(Path(location))
