@@ -122,7 +122,11 @@ def run_status(run: RunFolder) -> dict[str, Any]:
     status = record["status"]
     if status == RUNNING and not is_locked(run):
         status = INTERRUPTED
-    steps = [_step_status(run, step, status) for step in record["steps"]]
+    cached = set(record.get("cached", []))
+    steps = [
+        {**_step_status(run, step, status), "cached": step["key"] in cached}
+        for step in record["steps"]
+    ]
     return {
         "run": run.name,
         "kind": record["kind"],
@@ -155,7 +159,6 @@ def _step_status(run: RunFolder, step: dict[str, Any], run_phase: str) -> dict[s
     return {
         **step,
         "phase": phase,
-        "cached": step["key"] in set(run.read().get("cached", [])),
         "started": started,
         "finished": finished,
         "seconds": round(seconds, 2) if seconds is not None and phase != PENDING else None,
