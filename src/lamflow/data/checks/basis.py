@@ -7,6 +7,7 @@ cleaner needs; it is no replacement for a trained potential.
 
 from dataclasses import dataclass
 from math import factorial
+from typing import ClassVar
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -59,15 +60,17 @@ class LocalBasis:
     -----
     Two-body: spherical Bessel functions of the distance (Klicpera et al., DimeNet, ICLR 2020).
     Three-body: scalar products of moment tensors, Σ_jk f(r_ij) g(r_ik) cos^ν θ_jik with ν = 0 to
-    3 (Shapeev, Multiscale Model. Simul. 14, 1153 (2016)), which is a power spectrum (Bartók
+    4 (Shapeev, Multiscale Model. Simul. 14, 1153 (2016)), which is a power spectrum (Bartók
     et al., Phys. Rev. B 87, 184115 (2013)) in Cartesian form. Both fade out smoothly at cutoffs.
     """
 
     PAIR_CUTOFF_A = 6.0
     TRIPLE_CUTOFF_A = 4.5
     PAIR_RADIALS = 12
-    TRIPLE_RADIALS = 4
-    POWERS = 4
+    POWERS = 5
+    # Radial functions of the three-body part by number of channels: about as many features per
+    # central element however many elements there are.
+    TRIPLE_RADIALS: ClassVar[dict[int, int]] = {1: 8, 2: 5, 3: 4}
 
     def __init__(self, nelements: int, channels: int = 3) -> None:
         self.nelements = nelements
@@ -77,7 +80,9 @@ class LocalBasis:
             directions = np.random.default_rng(0).standard_normal((nelements, channels))
             norms = np.linalg.norm(directions, axis=1, keepdims=True)
             self._channels = directions / norms
-        self._width = self._channels.shape[1] * self.TRIPLE_RADIALS
+        channels = self._channels.shape[1]
+        self._radials = self.TRIPLE_RADIALS.get(channels, 3)
+        self._width = channels * self._radials
         self._rows, self._columns = np.triu_indices(self._width)
         self._pair_size = nelements * self.PAIR_RADIALS
         self._block = self._pair_size + self.POWERS * len(self._rows)
@@ -167,7 +172,7 @@ class LocalBasis:
 
     def _moments(self, shell: _Shell) -> tuple[FloatArray, FloatArray]:
         """Return f_n(r) û^(abc), (npairs, n, parts), and its gradient, (npairs, n, parts, 3)."""
-        radial, slope = _bessel(shell.distances, self.TRIPLE_CUTOFF_A, self.TRIPLE_RADIALS)
+        radial, slope = _bessel(shell.distances, self.TRIPLE_CUTOFF_A, self._radials)
         units = shell.vectors / shell.distances[:, None]
         powers = [np.ones_like(units)]
         for _ in range(self.POWERS - 1):
@@ -205,7 +210,12 @@ class LocalBasis:
 
 
 def _spread(
-    result: Features, columns: slice, shell: _Shell, mine: IntArray, gradient: FloatArray, natoms: int
+    result: Features,
+    columns: slice,
+    shell: _Shell,
+    mine: IntArray,
+    gradient: FloatArray,
+    natoms: int,
 ) -> None:
     """Add pair gradients (npairs, 3, features), by the neighbour's place, to forces and virial."""
     count = gradient.shape[2]
