@@ -10,8 +10,7 @@ from lamflow.cli.tables import duration
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from lamflow.engine.records import RunFolder
-
+Status = Callable[[], dict[str, Any]]
 _EVERY_S = 0.5
 _LINE_EVERY_S = 30.0
 _MARKS = {
@@ -20,45 +19,41 @@ _MARKS = {
 }  # fmt: skip
 
 
-def follow(run: "RunFolder", until: Callable[[], bool], *, quiet: bool = False) -> None:
-    """Show a run until `until` says that it is over; lines instead of a view without a terminal."""
+def follow(status: Status, until: Callable[[], bool], *, quiet: bool = False) -> None:
+    """Show a run's status until `until` is true; lines instead of a view without a terminal."""
     if quiet:
         while not until():
             time.sleep(0.1)
     elif sys.stdout.isatty():
-        _follow_live(run, until)
+        _follow_live(status, until)
     else:
-        _follow_lines(run, until)
+        _follow_lines(status, until)
 
 
-def _follow_live(run: "RunFolder", until: Callable[[], bool]) -> None:
+def _follow_live(status: Status, until: Callable[[], bool]) -> None:
     from rich.live import Live
 
-    from lamflow.engine.records import run_status
-
-    with Live(_view(run_status(run)), refresh_per_second=4, transient=False) as live:
+    with Live(_view(status()), refresh_per_second=4, transient=False) as live:
         while not until():
             time.sleep(_EVERY_S)
-            live.update(_view(run_status(run)))
-        live.update(_view(run_status(run)))
+            live.update(_view(status()))
+        live.update(_view(status()))
 
 
-def _follow_lines(run: "RunFolder", until: Callable[[], bool]) -> None:
-    from lamflow.engine.records import run_status
-
+def _follow_lines(status: Status, until: Callable[[], bool]) -> None:
     seen: dict[str, str] = {}
     last = time.monotonic()
     over = False
     while not over:
         over = until()
-        status = run_status(run)
-        for step in status["steps"]:
+        steps = status()["steps"]
+        for step in steps:
             if seen.get(step["name"]) != step["phase"] and step["phase"] != "pending":
                 seen[step["name"]] = step["phase"]
                 print(_line(step), flush=True)
         if time.monotonic() - last > _LINE_EVERY_S:
             last = time.monotonic()
-            for step in status["steps"]:
+            for step in steps:
                 if step["progress"]:
                     print(_line(step), flush=True)
         if not over:
@@ -111,6 +106,8 @@ def print_status(status: dict[str, Any]) -> None:
     from rich import print
 
     print(_view(status))
+    if status.get("link"):
+        print(f"on the cluster: {status['link']}")
     if status["error"]:
         print(f"[red]{status['error']}[/]")
     if status["result"]:

@@ -36,7 +36,8 @@ def _main(
 
 for _command in (
     submit.submit, submit.retry, submit.plan,
-    runs.runs, runs.status, runs.watch, runs.logs, runs.stop, runs.download, runs.report,
+    runs.runs, runs.status, runs.watch, runs.logs, runs.stop,
+    runs.terminate, runs.suspend, runs.resume, runs.download, runs.report,
     configs.init, configs.validate, configs.schema, configs.presets, configs.manifest,
     doctor.doctor,
 ):  # fmt: skip

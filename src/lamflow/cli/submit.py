@@ -13,6 +13,7 @@ from lamflow.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from lamflow.config.loader import LoadedConfig
+    from lamflow.engine.argo import ArgoEngine
     from lamflow.engine.graph import Graph
     from lamflow.engine.records import RunFolder
 
@@ -42,20 +43,26 @@ def submit(
         list[str] | None,
         typer.Option(metavar="STEP", help="Do a finished step again, and all that depends on it."),
     ] = None,
+    context: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Cluster and bucket; see lamflow context.")
+    ] = None,
     detach: Annotated[bool, typer.Option(help="Start it and return.")] = False,
     as_json: AsJson = False,
 ) -> int:
     """Run a workflow; submitting the same file again goes on where it was."""
     from lamflow.engine.local import prepare_run
 
-    if engine is EngineName.argo:
-        raise InputError(
-            "this version submits to the local engine only; `lamflow manifest FILE` prints the "
-            "Argo workflow for `argo submit` or `kubectl create -f -`"
-        )
     loaded, graph = _load(file, overrides)
     run = _run_folder(name or graph.name)
     config = loaded.config.model_dump(mode="json")
+    if engine is EngineName.argo:
+        from lamflow.engine.argo import ArgoEngine
+
+        argo = ArgoEngine(context)
+        argo.submit(run, graph, loaded.text, config, loaded.path, redo or [])
+        return _follow_argo(argo, run, detach=detach, as_json=as_json)
+    if run.record.exists() and run.read()["engine"] != "local":
+        raise InputError(f"{run.path} is a run on a cluster; name another: --name {run.name}-local")
     prepare_run(run, graph, loaded.text, config, _options(loaded), loaded.path, redo or [])
     return _start(run, detach=detach, as_json=as_json)
 
@@ -70,6 +77,12 @@ def retry(
     from lamflow.engine.records import find_run
 
     run = find_run(run_name, Path.cwd())
+    if run.read()["engine"] == "argo":
+        from lamflow.engine.argo import ArgoEngine
+
+        argo = ArgoEngine(run.read()["context"])
+        argo.retry(run)
+        return _follow_argo(argo, run, detach=detach, as_json=as_json)
     check_free(run)
     return _start(run, detach=detach, as_json=as_json)
 
@@ -137,7 +150,7 @@ def _start(run: "RunFolder", *, detach: bool, as_json: bool) -> int:
         return 0
     interrupted = False
     try:
-        follow(run, until=attempt.is_over, quiet=as_json or bool(os.environ.get("LAMFLOW_QUIET")))
+        follow(lambda: run_status(run), until=attempt.is_over, quiet=_is_quiet(as_json))
     except KeyboardInterrupt:
         interrupted = True
         print("\nstopping …", file=sys.stderr)
@@ -147,6 +160,36 @@ def _start(run: "RunFolder", *, detach: bool, as_json: bool) -> int:
     if interrupted:
         return 130
     return 0 if status["status"] == SUCCEEDED else 3
+
+
+def _follow_argo(argo: "ArgoEngine", run: "RunFolder", *, detach: bool, as_json: bool) -> int:
+    """Follow a run on a cluster and fetch its result; Ctrl-C leaves it alone."""
+    from lamflow.cli.live import follow
+    from lamflow.engine.state import SUCCEEDED
+
+    link = run.read()["link"]
+    if link and not as_json:
+        print(f"on the cluster: {link}")
+    if detach:
+        if as_json:
+            print(json.dumps({"run": run.name, "status": "running", "result": None, "link": link}))
+        else:
+            print(f"follow it: lamflow watch {run.name}")
+        return 0
+    try:
+        follow(lambda: argo.status(run), until=lambda: argo.is_over(run), quiet=_is_quiet(as_json))
+    except KeyboardInterrupt:
+        print(f"\nthe run goes on; end it: lamflow stop {run.name}", file=sys.stderr)
+        return 130
+    if argo.status(run)["status"] == SUCCEEDED:
+        argo.fetch_result(run)
+    status = argo.status(run)
+    _tell_end(run, status, as_json=as_json)
+    return 0 if status["status"] == SUCCEEDED else 3
+
+
+def _is_quiet(as_json: bool) -> bool:
+    return as_json or bool(os.environ.get("LAMFLOW_QUIET"))
 
 
 def _tell_end(run: "RunFolder", status: dict[str, Any], *, as_json: bool) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from lamflow import __version__
-from lamflow.config.run import Resources
+from lamflow.config.run import Resources, RunSettings
 from lamflow.engine.argo_keys import OutputKeys, artifact_file, input_key, step_prefix
 from lamflow.engine.graph import Graph, Origin, Source, Step
 from lamflow.engine.step import SCRATCH
@@ -81,14 +81,14 @@ class ArgoOptions:
 
 def manifest_yaml(graph: Graph, config: Any) -> str:
     """Render the workflow of a configuration as YAML for ``argo submit`` or ``kubectl create``."""
-    return to_yaml(render(graph, options_of(config)))
+    return to_yaml(render(graph, options_from(config.model_dump(mode="json"))))
 
 
-def options_of(config: Any) -> ArgoOptions:
-    """Take limits and resources from a configuration."""
-    run = config.run
+def options_from(config: Mapping[str, Any]) -> ArgoOptions:
+    """Take limits and resources from a configuration as it is in a run's ``config.json``."""
+    run = RunSettings.model_validate(config["run"])
     return ArgoOptions(
-        resources=config.resources,
+        resources={name: Resources.model_validate(r) for name, r in config["resources"].items()},
         timeout_s=run.timeout * 60,
         retries=run.retries,
         parallel=run.parallel,
@@ -154,19 +154,20 @@ def _render_with_dflow(graph: Graph, options: ArgoOptions) -> dict[str, Any]:
 
     todo = [step for step in graph.steps if step.key not in options.finished]
     dag = to_dag(_ENTRYPOINT, todo, resolve, template_options)
-    workflow = Workflow(name=_label(graph.name), dag=dag, namespace=options.namespace)
+    workflow = Workflow(name=kubernetes_name(graph.name), dag=dag, namespace=options.namespace)
     rendered: dict[str, Any] = workflow.to_dict()
     return rendered
 
 
 def _metadata(graph: Graph, options: ArgoOptions) -> dict[str, Any]:
     keys = [step.key for step in graph.steps]
-    name = {"name": options.name} if options.name else {"generateName": f"{_label(graph.name)}-"}
+    run = kubernetes_name(graph.name)
+    name = {"name": options.name} if options.name else {"generateName": f"{run}-"}
     return {
         **name,
         "namespace": options.namespace,
         "labels": {
-            "lamflow.io/run": _label(graph.name),
+            "lamflow.io/run": run,
             "lamflow.io/kind": graph.kind,
             "lamflow.io/version": re.sub(r"[^\w.-]", "-", __version__),
         },
@@ -234,8 +235,8 @@ def _finish_template(template: dict[str, Any], step: Step, options: ArgoOptions)
         "retryStrategy": _retry(options.retries if wanted.retries is None else wanted.retries),
         "metadata": {
             "labels": {
-                "lamflow.io/step": _label(step.name)[:_LABEL_LENGTH].rstrip("-"),
-                "lamflow.io/operator": _label(step.operator.name),
+                "lamflow.io/step": kubernetes_name(step.name)[:_LABEL_LENGTH].rstrip("-"),
+                "lamflow.io/operator": kubernetes_name(step.operator.name),
             },
             "annotations": {_KEY: step.key},
         },
@@ -308,5 +309,6 @@ def _drop_empty(node: Any) -> None:
             del node[key]
 
 
-def _label(name: str) -> str:
+def kubernetes_name(name: str) -> str:
+    """Return a name such as Kubernetes takes for labels and objects."""
     return re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-")

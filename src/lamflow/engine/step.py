@@ -25,7 +25,7 @@ from typing import Any
 from lamflow import __version__
 from lamflow.engine.operator import Operator, StepIO, load_operator
 from lamflow.errors import LamflowError, RunError
-from lamflow.files import read_json, write_json, write_text
+from lamflow.files import list_files, read_json, write_json, write_text
 
 STEP_FOLDER = "LAMFLOW_STEP_FOLDER"  # set by the local engine: progress and errors go there
 SCRATCH = "LAMFLOW_SCRATCH"
@@ -69,7 +69,8 @@ def run_task(root: Path) -> None:
     _check_outputs(operator, io, numbers)
     for name in operator.numbers:
         write_text(outputs / "numbers" / name, json.dumps(numbers[name]))
-    write_json(outputs / "step.json", _record(task, started, numbers))
+    record = _record(task, started, numbers) | {"outputs": _sizes(io.outputs)}
+    write_json(outputs / "step.json", record)
 
 
 def _check_outputs(operator: Operator, io: StepIO, numbers: Mapping[str, Any]) -> None:
@@ -77,6 +78,20 @@ def _check_outputs(operator: Operator, io: StepIO, numbers: Mapping[str, Any]) -
     missing += [name for name in operator.numbers if name not in numbers]
     if missing:
         raise RunError(f"operator {operator.name} did not write {', '.join(missing)}")
+
+
+def _sizes(outputs: Mapping[str, Path]) -> dict[str, dict[str, int]]:
+    """Files and bytes of each output, by which a copy elsewhere is known to be whole.
+
+    An empty folder gets a file: buckets know no folders, and Argo could not pass it on.
+    """
+    sizes = {}
+    for port, path in outputs.items():
+        if path.is_dir() and not list_files(path):
+            (path / ".empty").touch()
+        files = [path] if path.is_file() else list_files(path)
+        sizes[port] = {"files": len(files), "bytes": sum(file.stat().st_size for file in files)}
+    return sizes
 
 
 def _record(task: Mapping[str, Any], started: float, numbers: Mapping[str, Any]) -> dict[str, Any]:

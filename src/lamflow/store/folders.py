@@ -90,10 +90,16 @@ def read_manifest(folder: Path) -> Manifest:
     return Manifest(tuple(file for file in files if file.path != MANIFEST))
 
 
-def upload_folder(store: Store, folder: Path, prefix: str, progress: Progress = silent) -> Manifest:
+def upload_folder(
+    store: Store,
+    folder: Path,
+    prefix: str,
+    progress: Progress = silent,
+    manifest_key: str | None = None,
+) -> Manifest:
     """Store the files of `folder` below `prefix`; files that are there already are not sent again.
 
-    `progress` is told bytes. Files below `prefix` that `folder` lacks are left alone, but are not
+    The manifest goes to `manifest_key`, or among the files. `progress` is told bytes. Files below `prefix` that `folder` lacks are left alone, but are not
     in the manifest.
     """
     check_key(prefix)
@@ -110,7 +116,7 @@ def upload_folder(store: Store, folder: Path, prefix: str, progress: Progress = 
             store.put(key, source, meter.add, file.sha256)
 
     _each(send, manifest.files)
-    store.write(f"{prefix}/{MANIFEST}", manifest.to_bytes())
+    store.write(manifest_key or f"{prefix}/{MANIFEST}", manifest.to_bytes())
     return manifest
 
 

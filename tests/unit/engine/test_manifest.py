@@ -13,7 +13,7 @@ from lamflow.workflows.kinds import build_graph
 from lamflow.config.checks import load_checked_config
 from lamflow.config.run import Resources
 from lamflow.engine.graph import RECORD_PORT, Graph, Source
-from lamflow.engine.manifest import ArgoOptions, manifest_yaml, render
+from lamflow.engine.manifest import ArgoOptions, manifest_yaml, render, to_yaml
 from lamflow.testing.toy_operators import AppendParams, WriteParams, append, write
 
 WORKFLOWS = Path(__file__).parents[3] / "workflows"
@@ -78,13 +78,10 @@ def test_reference_check_notices_what_is_not_there() -> None:
 
 
 def test_yaml_has_no_aliases_and_loads_to_what_was_rendered() -> None:
-    class Settings:
-        timeout, retries, parallel = 60.0, 2, 3
-
-    class Config:
-        run, resources = Settings, {"cpu": Resources(memory=2, tolerations=({"key": "a"},))}
-
-    text = manifest_yaml(toy_graph(), Config)
+    options = ArgoOptions(
+        parallel=3, resources={"cpu": Resources(memory=2, tolerations=({"key": "a"},))}
+    )
+    text = to_yaml(render(toy_graph(), options))
     events = list(yaml.parse(text))
     assert not [event for event in events if getattr(event, "anchor", None)]
     assert "raise SystemExit(main(" in text
