@@ -1,0 +1,1 @@
+"""Selection: which of many unlabelled frames are worth a label."""
