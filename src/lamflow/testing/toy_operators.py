@@ -46,12 +46,12 @@ def write(params: WriteParams, io: StepIO) -> Mapping[str, int]:
     inputs={"first": "a file"},
     groups={"more": "files"},
     outputs={"text": "a file"},
-    numbers=("length",),
+    numbers=("length", "resumed_at"),
 )
 def append(params: AppendParams, io: StepIO) -> Mapping[str, int]:
     """Put the inputs and a text behind each other; keep count in the scratch folder."""
     count = io.scratch / "count"
-    done = int(count.read_text()) if count.exists() else 0
+    done = resumed_at = int(count.read_text()) if count.exists() else 0
     while done < params.seconds * 10:
         time.sleep(0.1)
         done += 1
@@ -60,7 +60,7 @@ def append(params: AppendParams, io: StepIO) -> Mapping[str, int]:
     paths = [*io.inputs.values(), *io.groups.get("more", {}).values()]
     text = "".join(path.read_text() for path in paths) + params.text
     io.outputs["text"].write_text(text, encoding="utf-8")
-    return {"length": len(text)}
+    return {"length": len(text), "resumed_at": resumed_at}
 
 
 @operator(params=FailParams, inputs={"first": "a file"}, outputs={"text": "a file"})

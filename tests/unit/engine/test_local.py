@@ -165,9 +165,9 @@ def test_stop_is_recorded_and_the_next_attempt_goes_on(run: RunFolder, source: P
     status = run_status(run)
     assert status["status"] == "stopped"
     assert [step["phase"] for step in status["steps"]] == ["succeeded", "stopped", "pending"]
-    begun = time.time()
-    assert work(run, graph)["status"] == "succeeded"
-    assert time.time() - begun < 3.0 + 2.0
+    status = work(run, graph)
+    assert status["status"] == "succeeded"
+    assert status["steps"][1]["numbers"]["resumed_at"] > 5
 
 
 def descendants(pid: int) -> set[int]:
