@@ -102,9 +102,12 @@ def choose(
     usable = wanted | (bands == FAILED if rescue else False)
     indices = np.flatnonzero(usable)
     fresh = new_frames(
-        [pool.compositions[i] for i in indices.tolist()], pool.fingerprints[indices], priority[indices],
-        known_compositions, known_fingerprints,
-    )  # fmt: skip
+        [pool.compositions[i] for i in indices.tolist()],
+        pool.fingerprints[indices],
+        priority[indices],
+        known_compositions,
+        known_fingerprints,
+    )
     new = indices[fresh]
     first = new[wanted[new]]
     if len(first) > most:
