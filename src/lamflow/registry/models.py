@@ -1,0 +1,155 @@
+"""Publishing the model of a run, with all that made it."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lamflow.data.card import CARD, DatasetCard
+from lamflow.errors import InputError, Problem
+from lamflow.files import list_files, read_json
+from lamflow.progress import Progress, silent
+from lamflow.registry.names import check_name
+from lamflow.registry.registry import Registry
+from lamflow.registry.release import (
+    Ancestor,
+    ModelContent,
+    Release,
+    TestResult,
+    describe_parts,
+)
+from lamflow.train.model_card import ModelCard, read_model_card, verified_file
+
+_SECONDS_PER_HOUR = 3600.0
+
+
+def push_model(
+    registry: Registry,
+    folder: Path,
+    name: str,
+    *,
+    run: Path | None = None,
+    parents: Sequence[str] = (),
+    labels_bought: int | None = None,
+    limits: tuple[str, ...] = (),
+    progress: Progress = silent,
+) -> Release:
+    """Publish a model folder as the next version of `name`.
+
+    Parameters
+    ----------
+    registry
+        Where to publish.
+    folder
+        The model's files and ``card.json`` (see `lamflow.train.model_card`).
+    name
+        Name in the registry.
+    run
+        Folder of the run that made it: its metrics, configuration and datasets become part of
+        the version's card.
+    parents
+        Registered models, name@version, that this one goes on from.
+    labels_bought
+        Frames that were computed with DFT for it.
+    limits
+        Known limits, in words.
+    progress
+        Is told bytes.
+
+    Raises
+    ------
+    InputError
+        There is no model, a file differs from its card, or the metrics can't be read.
+    """
+    check_name(name)
+    card = read_model_card(folder)
+    for file in card.files:
+        verified_file(folder, file)
+    files = {path.relative_to(folder).as_posix(): path for path in list_files(folder)}
+    extra = sorted(files.keys() - card.files.keys() - {CARD})
+    if extra:
+        what = "is not in the model's card; remove it from the folder"
+        raise InputError(*(Problem(str(folder / file), "", what) for file in extra))
+    releases = [registry.release("model", reference) for reference in parents]
+    content = ModelContent(
+        name=name,
+        parts=describe_parts(files),
+        card=card,
+        results=_results(run / "result/metrics.json") if run else (),
+        config=_text(run / "config.yaml") if run else "",
+        parents={str(release): release.sha256 for release in releases},
+        ancestors=tuple(_ancestors(card, run)),
+        gpu_hours=card.seconds / _SECONDS_PER_HOUR if card.device.startswith("cuda") else 0.0,
+        labels_bought=labels_bought,
+        limits=limits,
+    )
+    return registry.publish(content, files, progress)
+
+
+def _results(file: Path) -> tuple[TestResult, ...]:
+    """Read a run's ``metrics.json``; a run without one has no results."""
+    if not file.is_file():
+        return ()
+    try:
+        heads: Mapping[str, Mapping[str, Any]] = read_json(file)["heads"]
+        return tuple(
+            TestResult(
+                test_set=name,
+                head=name,
+                frames=head["frames"],
+                errors=_numbers(head),
+                baseline=_numbers(head.get("baseline") or {}),
+            )
+            for name, head in heads.items()
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(Problem(str(file), "", f"can't be read as metrics: {error}")) from error
+
+
+def _numbers(head: Mapping[str, Any]) -> dict[str, float | None]:
+    """Take the errors; one that is not finite is not known."""
+    return {
+        key: float(value) if value is not None and math.isfinite(value) else None
+        for key, value in head.items()
+        if "_meV_" in key
+    }
+
+
+def _text(file: Path) -> str:
+    return file.read_text(encoding="utf-8") if file.is_file() else ""
+
+
+def _ancestors(card: ModelCard, run: Path | None) -> Iterator[Ancestor]:
+    """Describe each head's training data and, as far as the run tells, what they came from."""
+    known = {one.sha256: one for one in _cards_of_steps(run)} if run else {}
+    waiting = [
+        known.get(head.sha256)
+        or Ancestor(name=name, sha256=head.sha256, frames=head.frames, licence=head.licence,
+                    source=head.source)
+        for name, head in card.heads.items()
+    ]  # fmt: skip
+    seen: set[str] = set()
+    while waiting:
+        ancestor = waiting.pop(0)
+        if ancestor.sha256 in seen:
+            continue
+        seen.add(ancestor.sha256)
+        yield ancestor
+        waiting += [
+            known.get(sha256)
+            or Ancestor(name=name, sha256=sha256, licence=ancestor.licence, source=ancestor.source)
+            for name, sha256 in ancestor.parents.items()
+        ]
+
+
+def _cards_of_steps(run: Path) -> Iterator[Ancestor]:
+    """Read the datasets that the steps of a run made."""
+    for file in sorted(run.glob("steps/*/outputs/**/card.json")):
+        try:
+            card = DatasetCard.model_validate(read_json(file))
+        except ValueError:
+            continue  # the card of something else
+        yield Ancestor(
+            name=card.name, sha256=card.sha256, parents=card.parents, frames=card.frames,
+            licence=card.licence, source=card.source,
+        )  # fmt: skip
