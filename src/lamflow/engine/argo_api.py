@@ -134,9 +134,15 @@ class ArgoApi:
         return found
 
     def _ask(
-        self, method: str, path: str, body: Any = None, *, stream: bool = False,
-        seconds: float = _READ_S,
-    ) -> Any:  # fmt: skip
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        stream: bool = False,
+        seconds: float | None = None,
+    ) -> Any:
+        seconds = seconds or _READ_S
         if self._token is None:
             self._token = self._read_token()
         answer = self._send(method, path, body, stream, seconds)
@@ -225,10 +231,10 @@ def _silence(error: Exception) -> str:
             f"the certificate is not trusted ({cause}); name the file of its authority: "
             "lamflow context add NAME --replace --ca FILE ..."
         )
-    if isinstance(cause, (exceptions.ConnectTimeoutError, exceptions.ReadTimeoutError)):
-        return "no answer in time; check the network, a VPN or `kubectl port-forward`"
     if isinstance(cause, exceptions.NewConnectionError):
         return "nobody answers there; check the address, a VPN or `kubectl port-forward`"
+    if isinstance(cause, (exceptions.ConnectTimeoutError, exceptions.ReadTimeoutError)):
+        return "no answer in time; check the network, a VPN or `kubectl port-forward`"
     return f"{type(cause).__name__}; check address and network"
 
 

@@ -1,0 +1,243 @@
+"""A stand-in for Argo's server: checks each request against the schema and plays back phases.
+
+It runs nothing. A test says which step fails and what the pods print; each request for a workflow
+moves it on by one step, whose outputs the stub puts into the bucket as a pod would.
+"""
+
+import json
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from argo_checks import VERSIONS, reference_errors, schema_errors
+
+from lamflow.store.protocol import Store
+
+TOKEN = "stub-token-4711"
+NAMESPACE = "science"
+_PACKAGE = "io.argoproj.workflow.v1alpha1."
+_BODIES = {
+    "submit": "WorkflowCreateRequest", "stop": "WorkflowStopRequest",
+    "terminate": "WorkflowTerminateRequest", "suspend": "WorkflowSuspendRequest",
+    "resume": "WorkflowResumeRequest", "retry": "WorkflowRetryRequest",
+}  # fmt: skip
+
+
+@dataclass
+class Stub:
+    """State of the server; tests change it while it runs."""
+
+    store: Store | None = None
+    url: str = ""
+    workflows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    archived: dict[str, dict[str, Any]] = field(default_factory=dict)
+    failing: set[str] = field(default_factory=set)
+    faults: list[int] = field(default_factory=list)
+    hold: bool = False
+    delay_s: float = 0.0
+    requests: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    numbers: Callable[[str], Any] = lambda name: "1.5"
+
+    def submit(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        workflow = body["workflow"]
+        self.errors += reference_errors(workflow)
+        name = workflow["metadata"]["name"]
+        if name in self.workflows:
+            return 409, {"message": f'workflows.argoproj.io "{name}" already exists'}
+        workflow["metadata"]["uid"] = f"uid-{name}"
+        workflow["metadata"]["creationTimestamp"] = "2026-01-02T03:04:05Z"
+        workflow["status"] = {"phase": "Running", "nodes": {}}
+        self.workflows[name] = workflow
+        return 200, workflow
+
+    def act(self, name: str, verb: str) -> tuple[int, dict[str, Any]]:
+        workflow = self.workflows[name]
+        spec, status = workflow["spec"], workflow["status"]
+        if verb in ("stop", "terminate"):
+            spec["shutdown"] = verb.title()
+            status["phase"] = "Failed"
+        if verb in ("suspend", "resume"):
+            spec["suspend"] = verb == "suspend"
+        if verb == "retry":
+            if status["phase"] != "Failed":
+                return 400, {"message": "workflow must be Failed/Error to retry"}
+            spec.pop("shutdown", None)
+            status["phase"] = "Running"
+            done = {k: n for k, n in status["nodes"].items() if n["phase"] == "Succeeded"}
+            status["nodes"] = done
+        return 200, workflow
+
+    def advance(self, workflow: dict[str, Any]) -> None:
+        """Finish the next step that can run."""
+        spec, status = workflow["spec"], workflow["status"]
+        if status["phase"] != "Running" or spec.get("suspend") or self.hold:
+            return
+        templates = {template["name"]: template for template in spec["templates"]}
+        nodes = status["nodes"]
+        done = {n["displayName"] for n in nodes.values() if n["type"] == "Retry"}
+        for task in templates[spec["entrypoint"]]["dag"]["tasks"]:
+            if task["name"] not in done:
+                self._run(workflow, task["name"], templates[task["template"]])
+                break
+        else:
+            status["phase"] = "Succeeded"
+
+    def _run(self, workflow: dict[str, Any], name: str, template: dict[str, Any]) -> None:
+        identity = f"{workflow['metadata']['name']}-{abs(hash(name)) % 10**9}"
+        number = identity.rpartition("-")[2]
+        pod = f"{workflow['metadata']['name']}-{name}-{number}1"
+        failed = name in self.failing
+        times = {"startedAt": "2026-01-02T03:04:05Z", "finishedAt": "2026-01-02T03:04:15Z"}
+        outputs = {} if failed else self._outputs(template, pod)
+        phase = "Failed" if failed else "Succeeded"
+        message = "main: Error (exit code 2)" if failed else None
+        common = {**times, "phase": phase, "message": message, "templateName": name}
+        nodes = workflow["status"]["nodes"]
+        nodes[identity] = {
+            "id": identity, "displayName": name, "type": "Retry", "children": [f"{identity}1"],
+            "outputs": outputs, **common,
+        }  # fmt: skip
+        logs = self._log(template, pod, name)
+        artifacts = [*outputs.get("artifacts", []), logs]
+        nodes[f"{identity}1"] = {
+            "id": f"{identity}1", "displayName": f"{name}(0)", "type": "Pod",
+            "outputs": {**outputs, "artifacts": artifacts}, **common,
+        }  # fmt: skip
+        if failed:
+            workflow["status"]["phase"] = "Failed"
+
+    def _outputs(self, template: dict[str, Any], pod: str) -> dict[str, Any]:
+        artifacts = []
+        assert self.store
+        step_key = template["metadata"]["annotations"]["lamflow.io/key"]
+        contents = {a["name"]: f"{step_key} {a['name']}".encode() for a in
+                    template["outputs"]["artifacts"]}  # fmt: skip
+        record = {
+            "key": step_key, "name": template["name"], "numbers": {"n": 7}, "started": 1.0,
+            "finished": 2.5,
+            "outputs": {name: {"files": 1, "bytes": len(content)}
+                        for name, content in contents.items() if name != "step"},
+        }  # fmt: skip
+        contents["step"] = json.dumps(record).encode()
+        for artifact in template["outputs"]["artifacts"]:
+            key = artifact["s3"]["key"].replace("{{pod.name}}", pod)
+            self.store.write(key, contents[artifact["name"]])
+            artifacts.append({"name": artifact["name"], "s3": {"key": key}})
+        parameters = [
+            {"name": item["name"], "value": self.numbers(item["name"])}
+            for item in template["outputs"].get("parameters", [])
+        ]
+        return {"artifacts": artifacts, "parameters": parameters}
+
+    def _log(self, template: dict[str, Any], pod: str, name: str) -> dict[str, Any]:
+        assert self.store
+        key = f"logs/{pod}/main.log"
+        self.store.write(key, f"this is {name}\n".encode())
+        return {"name": "main-logs", "s3": {"key": key}}
+
+
+class _Handler(BaseHTTPRequestHandler):
+    stub: Stub
+
+    def do_GET(self) -> None:
+        self._serve()
+
+    def do_POST(self) -> None:
+        self._serve()
+
+    def do_PUT(self) -> None:
+        self._serve()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def _serve(self) -> None:
+        stub = self.stub
+        path = self.path.partition("?")[0]
+        stub.requests.append(f"{self.command} {path}")
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        time.sleep(stub.delay_s)
+        if stub.faults:
+            self._answer(stub.faults.pop(0), {"code": 7, "message": "the stub was told to"})
+        elif self.headers.get("Authorization") != f"Bearer {TOKEN}":
+            self._answer(401, {"code": 16, "message": "token not valid"})
+        else:
+            self._route(path, json.loads(body) if body else None)
+
+    def _route(self, path: str, body: Any) -> None:
+        stub, base = self.stub, f"/api/v1/workflows/{NAMESPACE}"
+        name, _, verb = path.removeprefix(base).strip("/").partition("/")
+        if path.startswith("/api/v1/archived-workflows"):
+            uid = path.removeprefix("/api/v1/archived-workflows").strip("/")
+            found: Any = {"items": list(stub.archived.values())}
+            self._found(stub.archived.get(uid) if uid else found)
+        elif path == "/api/v1/version":
+            self._answer(200, {"version": "v4.1.2"})
+        elif not path.startswith(base):
+            self._answer(404, {"message": "no such page"})
+        elif self.command == "POST":
+            self._check("submit", body)
+            self._answer(*stub.submit(body))
+        elif not name:
+            self._answer(200, {"items": list(stub.workflows.values())})
+        elif name not in stub.workflows:
+            self._answer(404, {"message": f'workflows.argoproj.io "{name}" not found'})
+        elif self.command == "PUT":
+            self._check(verb, body)
+            self._answer(*stub.act(name, verb))
+        elif verb == "log":
+            self._log(name)
+        else:
+            stub.advance(stub.workflows[name])
+            self._answer(200, stub.workflows[name])
+
+    def _found(self, document: Any) -> None:
+        self._answer(200 if document else 404, document or {"message": "not found"})
+
+    def _check(self, what: str, body: Any) -> None:
+        for version in VERSIONS:
+            found = schema_errors(body, version, _PACKAGE + _BODIES[what])
+            self.stub.errors += [f"{what}, Argo {version}: {error}" for error in found]
+
+    def _log(self, name: str) -> None:
+        lines = [
+            json.dumps({"result": {"podName": f"{name}-live-00", "content": f"line {n}"}})
+            for n in range(2)
+        ]
+        self._answer(200, "\n".join(lines) + "\n")
+
+    def _answer(self, status: int, document: Any) -> None:
+        text = document if isinstance(document, str) else json.dumps(document)
+        content = text.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+
+@contextmanager
+def argo_stub(certificate: tuple[Path, Path] | None = None) -> Iterator[Stub]:
+    """Run the stub on a free port; with TLS if there are a certificate and its key (PEM)."""
+    stub = Stub()
+    handler = type("Handler", (_Handler,), {"stub": stub})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    stub.url = f"http{'s' if certificate else ''}://127.0.0.1:{server.server_port}"
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        yield stub
+    finally:
+        server.shutdown()
+        server.server_close()
