@@ -8,13 +8,13 @@ from typing import Any
 
 from lamflow.children import Do, serve
 from lamflow.files import write_json
-from lamflow.label import registry
 from lamflow.label.read import label_atoms
+from lamflow.label.registry import LABELLERS
 
 
 def prepare(job: Mapping[str, Any]) -> Do:
     """Make the labeller once; what is returned labels one frame."""
-    labeller = registry.build(job["labeller"], job["settings"])
+    labeller = LABELLERS.build(job["labeller"], job["settings"])
 
     def label(frame: Mapping[str, Any], folder: Path, result: Path) -> None:
         from ase import Atoms

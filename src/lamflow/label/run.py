@@ -17,8 +17,8 @@ from lamflow.children import Failure, Item, Job
 from lamflow.config.base import Integer, Number, StrictModel
 from lamflow.data.frames import System
 from lamflow.files import read_json, sha256_json
-from lamflow.label import registry
 from lamflow.label.protocol import Labeller
+from lamflow.label.registry import LABELLERS
 from lamflow.progress import Progress, silent
 
 # A process that died may have met a full machine; an unconverged field may need softer mixing.
@@ -99,7 +99,7 @@ def label_systems(
     systems
         Frames; their own labels are ignored.
     engine, engine_settings
-        Name of a labeller and its settings, see `lamflow.label.registry`.
+        Name of a labeller and its settings, see `lamflow.label.registry.LABELLERS`.
     cache
         Folder for labels by content; runs may share it.
     settings
@@ -114,7 +114,7 @@ def label_systems(
         treat an element; before anything is run.
     """
     settings = settings or LabelSettings()
-    labeller = registry.build(engine, engine_settings)
+    labeller = LABELLERS.build(engine, engine_settings)
     for periodic in {system.periodic for system in systems}:
         labeller.check(_elements(systems, periodic), periodic)
     common = {

@@ -7,9 +7,9 @@ from ase import Atoms
 from ase.build import bulk, molecule
 
 from lamflow.errors import InputError
-from lamflow.label import registry
 from lamflow.label.protocol import UnconvergedError
 from lamflow.label.read import label_atoms
+from lamflow.label.registry import LABELLERS
 from lamflow.testing.labeller import LabellerConformance
 
 
@@ -36,7 +36,7 @@ class TestEmt(LabellerConformance):
     strain = 1e-4
 
     def make_labeller(self):
-        return registry.build("emt", {})
+        return LABELLERS.build("emt", {})
 
     def make_unconverged(self):
         return None
@@ -49,10 +49,10 @@ class TestTblite(LabellerConformance):
     energy_change = (h2(0.74), h2(1.0), H2_STRETCH_EV, 0.4)  # GFN2 itself is that far off
 
     def make_labeller(self):
-        return registry.build("tblite", {"accuracy": 0.01})
+        return LABELLERS.build("tblite", {"accuracy": 0.01})
 
     def make_unconverged(self):
-        return registry.build("tblite", {"max_cycles": 2})
+        return LABELLERS.build("tblite", {"max_cycles": 2})
 
 
 @needs("gpaw")
@@ -65,14 +65,14 @@ class TestGpaw(LabellerConformance):
     settings = {"cutoff_eV": 300.0, "kpoint_spacing_per_A": 0.7, "vacuum_A": 3.0}  # noqa: RUF012
 
     def make_labeller(self):
-        return registry.build("gpaw", {**self.settings, "density_error": 1e-6})
+        return LABELLERS.build("gpaw", {**self.settings, "density_error": 1e-6})
 
     def make_unconverged(self):
-        return registry.build("gpaw", {**self.settings, "max_cycles": 3})
+        return LABELLERS.build("gpaw", {**self.settings, "max_cycles": 3})
 
     def test_a_charged_crystal_is_refused(self):
         with pytest.raises(InputError, match="charge is for molecules"):
-            registry.build("gpaw", {"charge": 1}).check(["Al"], True)
+            LABELLERS.build("gpaw", {"charge": 1}).check(["Al"], True)
 
     def test_a_log_without_proof_is_no_label(self, tmp_path):
         (tmp_path / "engine.log").write_text("SCF iterations\n", encoding="utf-8")
@@ -84,7 +84,7 @@ class TestGpaw(LabellerConformance):
 @pytest.mark.slow
 def test_metals_get_the_free_energy(tmp_path):
     """Only it is what the forces derive from; the one extrapolated to 0 K is 50 meV off here."""
-    labeller = registry.build(
+    labeller = LABELLERS.build(
         "gpaw", {"cutoff_eV": 250.0, "kpoint_spacing_per_A": 0.7, "smearing_eV": 0.2}
     )
     label = label_atoms(labeller, bulk("Al"), tmp_path)
@@ -107,10 +107,10 @@ class TestPyscf(LabellerConformance):
     unknown_element = "Pu"
 
     def make_labeller(self):
-        return registry.build("pyscf", {"basis": "def2-svp", "grid_level": 3})
+        return LABELLERS.build("pyscf", {"basis": "def2-svp", "grid_level": 3})
 
     def make_unconverged(self):
-        return registry.build("pyscf", {"basis": "def2-svp", "max_cycles": 2})
+        return LABELLERS.build("pyscf", {"basis": "def2-svp", "max_cycles": 2})
 
 
 @needs("pyscf")
@@ -119,13 +119,13 @@ class TestPyscfRefuses:
 
     def test_crystals_because_its_stress_is_wrong(self):
         with pytest.raises(InputError, match="molecules only; take gpaw"):
-            registry.build("pyscf", {}).check(["Si"], True)
+            LABELLERS.build("pyscf", {}).check(["Si"], True)
 
     def test_unknown_functionals(self):
         with pytest.raises(InputError, match="does not know 'pbee'"):
-            registry.build("pyscf", {"functional": "pbee"}).check(["H"], False)
+            LABELLERS.build("pyscf", {"functional": "pbee"}).check(["H"], False)
 
     def test_a_spin_that_the_electrons_do_not_allow(self, tmp_path):
-        labeller = registry.build("pyscf", {"basis": "sto-3g", "unpaired_electrons": 1})
+        labeller = LABELLERS.build("pyscf", {"basis": "sto-3g", "unpaired_electrons": 1})
         with pytest.raises(InputError, match="unpaired_electrons"):
             label_atoms(labeller, h2(0.74), tmp_path)
