@@ -268,13 +268,14 @@ def lineage(
     from lamflow.registry.lineage import FEW_FILES, node_to_json, tree_lines
     from lamflow.registry.lineage import lineage as trace
 
-    few = 10**9 if every_file else FEW_FILES
-    node = trace(_open(store), _kind(context), reference, few)
+    registry, kind, every = _open(store), _kind(context), 10**9
+    node = trace(registry, kind, reference, every if every_file else FEW_FILES)
     if svg is not None:
         from lamflow.files import write_text
         from lamflow.report.lineage_svg import lineage_svg
 
-        write_text(svg, lineage_svg(node))
+        picture = trace(registry, kind, reference, every if every_file else 0)
+        write_text(svg, lineage_svg(picture))
     print(json.dumps(node_to_json(node)) if as_json else "\n".join(tree_lines(node)))
 
 

@@ -46,9 +46,8 @@ def _compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Differe
 
 def _card(release: Release) -> dict[str, Any]:
     content = release.content.model_dump(mode="json", exclude=_LONG)
-    card = content.pop("card")
-    card.pop("files", None)  # told with the files
-    return {**content, **card}
+    content["card"].pop("files", None)  # told with the files
+    return content
 
 
 def _files(release: Release) -> dict[str, str]:

@@ -149,7 +149,8 @@ class _Tracer:
         for name, part in list(data.items())[:shown]:
             yield Node("file", name, _bytes(part.size), part.sha256)
         if rest := list(data.values())[shown:]:
-            yield Node("file", f"{len(rest)} more files", _bytes(sum(p.size for p in rest)))
+            words = f"{len(rest)} more files" if shown else f"{len(rest)} files"
+            yield Node("file", words, _bytes(sum(part.size for part in rest)))
 
 
 def _hashes(release: Release) -> Iterable[str]:

@@ -236,7 +236,8 @@ class Registry:
 
     def _missing(self, kind: Kind, reference: Reference) -> InputError:
         versions = self.versions(kind, self.known_name(kind, reference.name))
-        there = ", ".join([f"1 to {versions[-1]}", *self.tags(kind, reference.name)])
+        numbers = "1" if versions == [1] else f"1 to {versions[-1]}"
+        there = ", ".join([numbers, *self.tags(kind, reference.name)])
         return InputError(Problem(str(reference), "", f"no such version; there are: {there}"))
 
 
