@@ -1,0 +1,128 @@
+"""`kind: learn`: concurrent learning: explore, select, label, train, until good enough."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from lamflow.config.base import Integer, Name, PositiveInteger, StrictModel
+from lamflow.config.datasets import DatasetSpec
+from lamflow.config.learn_steps import (
+    Converged,
+    ExploreSpec,
+    LabelSpec,
+    LoopTraining,
+    SelectSettings,
+    StartSettings,
+)
+from lamflow.config.location import Location
+from lamflow.config.model import Model
+from lamflow.config.run import Profiles, RunSettings
+
+
+class StructureSpec(StrictModel):
+    """Frames that the exploration starts from."""
+
+    name: Name
+    """Name: lower case letters, digits, - and _."""
+    path: Location
+    """File or folder that ASE or dpdata reads; each frame in it is a start. Labels are ignored."""
+
+
+def _named(value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    return [
+        {"name": f"structure-{number}", "path": entry} if isinstance(entry, str) else entry
+        for number, entry in enumerate(value, start=1)
+    ]
+
+
+class Budget(StrictModel):
+    """What the loop may cost; raising it and submitting again goes on from there."""
+
+    labels: PositiveInteger
+    """Frames given to the labeller, those of the start and failed ones included."""
+    iterations: Annotated[Integer, Field(ge=1, le=99)]
+    """Rounds of explore, select, label, train."""
+
+
+def _distinct(specs: tuple[Any, ...]) -> tuple[Any, ...]:
+    names = [spec.name for spec in specs]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise PydanticCustomError(
+            "names", "{names} is used twice; give each a name of its own", {"names": twice[0]}
+        )
+    return specs
+
+
+class LearnConfig(StrictModel):
+    """Improve a model by itself: find frames that it is unsure of, label them, train again."""
+
+    kind: Literal["learn"]
+    """What to do."""
+    name: Annotated[Name, Field(examples=["my-molecule"])]
+    """Name of the run and its folder: lower case letters, digits, - and _."""
+    seed: Annotated[Integer, Field(ge=0, lt=2**31)] = 1
+    """Seed of all randomness: weights, velocities, selection."""
+    structures: Annotated[
+        tuple[StructureSpec, ...],
+        Field(min_length=1, examples=[["ethanol.xyz"]]),
+        BeforeValidator(_named),
+        AfterValidator(_distinct),
+    ]
+    """Where the exploration starts: paths, or mappings with `name` and `path`."""
+    model: Annotated[Model, Field(examples=["dpa1-tiny"])]
+    """A preset's name, or a mapping that overrides parts of one; trained from scratch."""
+    train: Annotated[LoopTraining, Field(examples=[{"steps": 2000}])]
+    """How each member of the committee is trained, in each iteration."""
+    label: Annotated[LabelSpec, Field(examples=[{"engine": "tblite"}])]
+    """What gives frames their labels."""
+    explore: Annotated[
+        tuple[ExploreSpec, ...],
+        Field(min_length=1, examples=[[{"name": "nvt300", "settings": {"steps": 500}}]]),
+        AfterValidator(_distinct),
+    ]
+    """How new frames are found; all of these in each iteration."""
+    select: SelectSettings = SelectSettings()
+    """Which frames are labelled."""
+    budget: Annotated[Budget, Field(examples=[{"labels": 100, "iterations": 3}])]
+    """What the loop may cost."""
+    converged: Converged = Converged()
+    """When the loop is over before the budget is."""
+    start: StartSettings = StartSettings()
+    """The first labels, where `datasets` gives none."""
+    datasets: Annotated[tuple[DatasetSpec, ...], AfterValidator(_distinct)] = ()
+    """Frames that are labelled already, by the same method as `label`; optional."""
+    test: Location | None = None
+    """Labelled frames that only test; without it, the labels held out by select.hold_out do."""
+    run: RunSettings = RunSettings()
+    """Time limits and retries."""
+    resources: Profiles = Field(default_factory=dict)
+    """Where and on what the steps run in a cluster, by profile."""
+
+    @model_validator(mode="after")
+    def _affordable(self) -> Self:
+        if self.first_labels >= self.budget.labels:
+            raise PydanticCustomError(
+                "budget",
+                "start.frames ({start}) spends all of budget.labels ({labels}); raise "
+                "budget.labels or lower start.frames",
+                {"start": self.first_labels, "labels": self.budget.labels},
+            )
+        return self
+
+    @property
+    def first_labels(self) -> int:
+        """Frames labelled before the first iteration."""
+        if self.start.frames is not None:
+            return self.start.frames
+        return 0 if self.datasets else self.select.labels
+
+    def allowance(self, iteration: int) -> int:
+        """Return how many frames may have been labelled by the end of an iteration.
+
+        It depends on the budget only where the budget is what limits it, so that a bigger budget
+        leaves the earlier iterations as they were.
+        """
+        return min(self.first_labels + iteration * self.select.labels, self.budget.labels)
