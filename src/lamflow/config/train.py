@@ -78,10 +78,11 @@ class TrainSettings(StrictModel):
     """Training steps (batches), over all heads together."""
     batch: Batch = "auto:32"
     """Frames per step, or "auto:N" for as many frames as make at least N atoms."""
-    learning_rate: PositiveNumber = 2e-3
-    """Learning rate at the first step (no unit); it falls exponentially."""
+    learning_rate: PositiveNumber = 5e-3
+    """Highest learning rate (no unit), after a twentieth of the steps; then it falls
+    exponentially."""
     decay: Annotated[PositiveNumber, Field(le=1)] = 5e-3
-    """Learning rate at the last step divided by that at the first (no unit)."""
+    """Learning rate at the last step divided by the highest (no unit)."""
     committee: PositiveInteger = 1
     """Models trained on the same data from different seeds: seed, seed+1, ..."""
     processes: PositiveInteger = 1

@@ -22,7 +22,11 @@ _LOSS = {
 }  # fmt: skip
 _VIRIAL_LOSS = {"start_pref_v": 0.02, "limit_pref_v": 1.0}
 _GRADIENT_MAX_NORM = 5.0  # DPA-2 examples; it also makes DeePMD-kit watch for NaN gradients
-_STAT_BATCHES = 100  # of each system: the elements' reference energies are fitted on them
+# Without a slow start a high rate can saturate the network for good: dpa1-tiny then learns nothing.
+_WARMUP = 0.05
+# Batches that the elements' reference energies are fitted on, in all and at most of one system.
+_STAT_BATCHES = 4000
+_STAT_BATCHES_OF_SYSTEM = 200
 _CHECKPOINTS_KEPT = 3
 
 
@@ -133,6 +137,7 @@ def _common(settings: TrainSettings) -> dict[str, Any]:
             "start_lr": settings.learning_rate,
             "stop_lr": settings.learning_rate * settings.decay,
             "decay_steps": max(1, settings.steps // 100),
+            "warmup_steps": int(_WARMUP * settings.steps),
         },
         "training": {
             "numb_steps": settings.steps,
@@ -143,6 +148,8 @@ def _common(settings: TrainSettings) -> dict[str, Any]:
             "save_ckpt": CHECKPOINT,
             "save_freq": settings.save_every,
             "max_ckpt_keep": _CHECKPOINTS_KEPT,
+            # Takes out what is left of the mean error: a third of the energy's in short runs.
+            "change_bias_after_training": True,
         },
     }
 
@@ -151,7 +158,7 @@ def _single_task(job: TrainJob, data: Mapping[str, HeadData]) -> dict[str, Any]:
     head = job.heads[0]
     model = merge(_seeded(job), {"type_map": list(job.type_map)})
     return {
-        "model": {**model, "data_stat_nbatch": _STAT_BATCHES},
+        "model": {**model, "data_stat_nbatch": _stat_batches(data[head.name])},
         "loss": _loss(data[head.name]),
         "training": _data_sections(data[head.name], job.settings),
     }
@@ -166,13 +173,13 @@ def _multi_task(job: TrainJob, data: Mapping[str, HeadData]) -> dict[str, Any]:
         "type_map": "type_map",
         "descriptor": "descriptor",
         "fitting_net": model["fitting_net"],
-        "data_stat_nbatch": _STAT_BATCHES,
+    }
+    branches = {
+        head.name: {**branch, "data_stat_nbatch": _stat_batches(data[head.name])}
+        for head in job.heads
     }
     return {
-        "model": {
-            "shared_dict": shared,
-            "model_dict": {head.name: branch for head in job.heads},
-        },
+        "model": {"shared_dict": shared, "model_dict": branches},
         "loss_dict": {head.name: _loss(data[head.name]) for head in job.heads},
         "training": {
             "model_prob": {head.name: float(head.weight) for head in job.heads},
@@ -181,6 +188,11 @@ def _multi_task(job: TrainJob, data: Mapping[str, HeadData]) -> dict[str, Any]:
             },
         },
     }
+
+
+def _stat_batches(data: HeadData) -> int:
+    """Batches of each system for statistics: enough of few systems, not too many of thousands."""
+    return max(1, min(_STAT_BATCHES_OF_SYSTEM, _STAT_BATCHES // len(data.train)))
 
 
 def _seeded(job: TrainJob) -> dict[str, Any]:

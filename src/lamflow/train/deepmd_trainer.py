@@ -25,6 +25,7 @@ _INPUT = "input.json"
 _JOB = "job.json"
 _LOG = "train.log"
 _RESULT = "result.json"
+_TRAINED = "trained.json"
 _CLOCK = "seconds.json"
 _MODEL = "model.pt"
 _FROZEN = "frozen"
@@ -61,7 +62,7 @@ class _Run:
     def until_done(self, config: Mapping[str, Any]) -> None:
         """Train to the last step, then freeze."""
         steps = self._job.settings.steps
-        step, checkpoint = last_complete(self._folder) or (0, None)
+        step, checkpoint = self._last_checkpoint()
         self._progress(step, steps, {})
         if step:
             _logger.info("training goes on from step %d of %d", step, steps)
@@ -75,8 +76,21 @@ class _Run:
                 f"training ended at step {step} of {steps} without a checkpoint; "
                 f"the end of {self._log}:\n{tail(self._log)}"
             )
+        write_json(self._folder / _TRAINED, {"steps": steps})
         shutil.copyfile(checkpoint, self._folder / _MODEL)
         self._freeze()
+
+    def _last_checkpoint(self) -> tuple[int, Path | None]:
+        step, checkpoint = last_complete(self._folder) or (0, None)
+        if checkpoint and step >= self._job.settings.steps and not self._has_ended():
+            # DeePMD-kit writes the last checkpoint twice: before and after it refits the energies'
+            # bias. Killed in between, we cannot tell which one this is.
+            checkpoint.unlink()
+            step, checkpoint = last_complete(self._folder) or (0, None)
+        return step, checkpoint
+
+    def _has_ended(self) -> bool:
+        return (self._folder / _TRAINED).exists()
 
     def _train(self, checkpoint: Path | None) -> None:
         arguments = ["--pt", "train", _INPUT, "--skip-neighbor-stat"]

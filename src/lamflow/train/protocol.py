@@ -49,9 +49,9 @@ class TrainSettings:
     batch
         Frames per step, or DeePMD-kit's ``auto:N``: as many frames as make N atoms.
     learning_rate
-        Learning rate at the first step.
+        Highest learning rate, reached after a twentieth of the steps.
     decay
-        Last learning rate divided by the first; it falls exponentially in between.
+        Last learning rate divided by the highest; it falls exponentially in between.
     seed
         Seed of the weights and of the order of the data.
     save_every
@@ -68,7 +68,7 @@ class TrainSettings:
 
     steps: int
     batch: int | str = "auto:32"
-    learning_rate: float = 2e-3
+    learning_rate: float = 5e-3
     decay: float = 5e-3
     seed: int = 1
     save_every: int = 200

@@ -11,7 +11,7 @@ SINGLE = """\
      10      2.00e+00    1.00e+00           nan    5.00e-02      7.00e-01    6.00e-01    5.0e-04
 """
 MULTI = """\
-# step    rmse_val_a   rmse_trn_a   rmse_f_val_a   rmse_f_trn_a   rmse_trn_b_trn   rmse_f_trn_b_trn   lr
+# step  rmse_val_a  rmse_trn_a  rmse_f_val_a  rmse_f_trn_a  rmse_trn_b_trn  rmse_f_trn_b_trn  lr
       1   4.0   3.0   2.0   1.0   6.0   5.0   1.0e-03
 """
 
