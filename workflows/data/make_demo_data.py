@@ -33,7 +33,7 @@ class Demo:
 
 DEMOS = (
     Demo("mol3bpa", "mol3bpa_wb97x", "train", 300, 27),
-    Demo("nbmotaw", "nbmotaw_pbe", "train", 400, 24),
+    Demo("nbmotaw", "nbmotaw_pbe", "train", 300, 54),
     Demo("tio2", "tio2_pbe", "train", 300, 24),
     Demo("tio2_test", "tio2_pbe", "test", 80, 24),
 )
