@@ -34,6 +34,8 @@ class Resources(StrictModel):
     """Processors."""
     memory: PositiveNumber | None = None
     """Main memory, GiB."""
+    memory_after_oom: PositiveNumber | None = None
+    """Main memory of the next attempt after one that ran out of it, GiB."""
     gpu: Annotated[Integer, Field(ge=0)] | None = None
     """GPUs."""
     shared_memory: PositiveNumber | None = None
@@ -42,6 +44,8 @@ class Resources(StrictModel):
     """Longest time of one attempt, minutes; instead of run.timeout."""
     retries: Annotated[Integer, Field(ge=0, le=20)] | None = None
     """Further attempts after a passing fault; instead of run.retries."""
+    priority_class: str | None = None
+    """Kubernetes PriorityClass, such as lamflow-training of k8s/base."""
     node_selector: dict[str, str] = Field(default_factory=dict)
     """Labels that the node must have."""
     tolerations: tuple[JsonObject, ...] = ()

@@ -4,6 +4,7 @@ dflow renders templates and tasks; what it leaves out or gets wrong is put right
 data, so that the result is valid under Argo's own schema (3.7 and 4.1) and holds no secret.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -29,6 +30,12 @@ _CONTAINER_SECURITY = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
     "readOnlyRootFilesystem": True,
+}
+# Argo's own containers beside the step's meet the standard, too, whatever the cluster's defaults.
+_ARGO_SECURITY = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+_POD_PATCH = {
+    "initContainers": [{"name": "init", "securityContext": _ARGO_SECURITY}],
+    "containers": [{"name": "wait", "securityContext": _ARGO_SECURITY}],
 }
 _POD_SECURITY = {
     "runAsNonRoot": True,
@@ -180,6 +187,7 @@ def _spec(raw: Mapping[str, Any], options: ArgoOptions) -> dict[str, Any]:
         "entrypoint": raw["entrypoint"],
         "serviceAccountName": options.service_account,
         "securityContext": _POD_SECURITY,
+        "podSpecPatch": json.dumps(_POD_PATCH),
         "archiveLogs": True,
         "podGC": {"strategy": "OnPodSuccess"},
         "ttlStrategy": {"secondsAfterSuccess": 7 * _DAY_S, "secondsAfterFailure": 30 * _DAY_S},
@@ -231,12 +239,15 @@ def _finish_template(template: dict[str, Any], step: Step, options: ArgoOptions)
         "nodeSelector": wanted.node_selector,
         "tolerations": list(wanted.tolerations),
         "affinity": wanted.affinity,
+        "priorityClassName": wanted.priority_class,
+        "podSpecPatch": _memory_patch(wanted),
         "timeout": f"{timeout:.0f}s" if timeout else None,
         "retryStrategy": _retry(options.retries if wanted.retries is None else wanted.retries),
         "metadata": {
             "labels": {
                 "lamflow.io/step": kubernetes_name(step.name)[:_LABEL_LENGTH].rstrip("-"),
                 "lamflow.io/operator": kubernetes_name(step.operator.name),
+                "lamflow.io/profile": kubernetes_name(step.operator.profile),
             },
             "annotations": {_KEY: step.key},
         },
@@ -271,6 +282,16 @@ def _kubernetes_resources(wanted: Resources) -> dict[str, dict[str, str]]:
     if wanted.gpu:
         limits["nvidia.com/gpu"] = str(wanted.gpu)
     return {"requests": requests, "limits": limits}
+
+
+def _memory_patch(wanted: Resources) -> str | None:
+    """More memory for the attempt that follows one which was killed (exit code 137)."""
+    if not wanted.memory_after_oom or not wanted.memory:
+        return None
+    usual, more = (f"'{size:g}Gi'" for size in (wanted.memory, wanted.memory_after_oom))
+    size = {"memory": f"{{{{=lastRetry.exitCode == '137' ? {more} : {usual}}}}}"}
+    main = {"name": "main", "resources": {"requests": size, "limits": size}}
+    return json.dumps({**_POD_PATCH, "containers": [*_POD_PATCH["containers"], main]})
 
 
 def _thread_limits(wanted: Resources) -> list[dict[str, str]]:

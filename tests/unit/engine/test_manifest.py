@@ -1,6 +1,7 @@
 """Argo manifests: valid under strict schemas, complete in themselves, free of secrets."""
 
 import difflib
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -186,7 +187,8 @@ def test_pods_are_restricted_and_numbers_have_defaults() -> None:
         assert security["allowPrivilegeEscalation"] is False
         assert security["capabilities"] == {"drop": ["ALL"]}
         assert template["script"]["volumeMounts"][0]["mountPath"] == "/tmp"
-        assert [p["valueFrom"]["default"] for p in template["outputs"]["parameters"]] == [""]
+        defaults = {item["valueFrom"]["default"] for item in template["outputs"]["parameters"]}
+        assert defaults == {""}
         assert all(a["archive"] == {"none": {}} for a in template["outputs"]["artifacts"])
 
 
@@ -197,3 +199,16 @@ def test_checkpoints_go_to_a_volume_that_outlives_the_pod() -> None:
     assert {"name": "LAMFLOW_SCRATCH", "value": f"/scratch/{graph.steps[0].key}"} in (
         first["script"]["env"]
     )
+
+
+def test_memory_grows_after_a_lack_of_it_where_the_profile_says_so() -> None:
+    resources = {"first": Resources(memory=4, memory_after_oom=16, priority_class="high")}
+    manifest = render(toy_graph(), ArgoOptions(resources=resources))
+    assert problems(manifest) == []
+    first, last = (templates(manifest)[name] for name in ("first", "last"))
+    assert "podSpecPatch" not in last
+    assert first["priorityClassName"] == "high"
+    containers = {c["name"]: c for c in json.loads(first["podSpecPatch"])["containers"]}
+    wanted = "{{=lastRetry.exitCode == '137' ? '16Gi' : '4Gi'}}"
+    assert containers["main"]["resources"]["limits"]["memory"] == wanted
+    assert containers["wait"]["securityContext"]["capabilities"] == {"drop": ["ALL"]}
