@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from lamflow import __version__
-from lamflow.cli import configs, context, doctor, registry, runs, submit
+from lamflow.cli import configs, context, doctor, registry, runs, site, submit
 from lamflow.errors import LamflowError
 
 app = typer.Typer(
@@ -39,7 +39,7 @@ for _command in (
     runs.runs, runs.status, runs.watch, runs.logs, runs.stop,
     runs.terminate, runs.suspend, runs.resume, runs.download, runs.report,
     configs.init, configs.validate, configs.schema, configs.presets, configs.manifest,
-    doctor.doctor,
+    doctor.doctor, site.site,
 ):  # fmt: skip
     app.command()(_command)
 app.add_typer(context.app, name="context")

@@ -72,7 +72,8 @@ class _Line:
     values: Array
 
 
-def _new(size: tuple[float, float]) -> "tuple[Figure, Axes]":
+def new_axes(size: tuple[float, float] = _INCHES) -> "tuple[Figure, Axes]":
+    """Make an empty figure of `size` (inches) in the reports' style."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -153,7 +154,7 @@ def _curve_caption(lines: Sequence[_Line], baseline: float | None, unit: str) ->
 def _curve_figure(
     lines: Sequence[_Line], baseline: float | None, limits: tuple[float, float], label: str
 ) -> "Figure":
-    figure, axes = _new(_INCHES)
+    figure, axes = new_axes(_INCHES)
     for line in lines:
         validation = line.part == "validation"
         axes.plot(
@@ -211,7 +212,7 @@ def parity(arrays: Mapping[str, Mapping[str, Array]]) -> list[Row]:
 
 
 def _parity_figure(pairs: Array, unit: str) -> "Figure":
-    figure, axes = _new(_SQUARE_INCHES)
+    figure, axes = new_axes(_SQUARE_INCHES)
     low, high = float(pairs.min()), float(pairs.max())
     margin = 0.04 * (high - low) or 0.5
     limits = (low - margin, high + margin)
