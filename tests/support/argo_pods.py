@@ -34,7 +34,7 @@ def in_process(template: dict[str, Any], root: Path) -> tuple[int, str]:
     assert script["source"].count('"/tmp"') == 1
     source = script["source"].replace('"/tmp"', json.dumps(str(root)))
     variables = {item["name"]: item["value"].replace("/tmp", str(root)) for item in script["env"]}
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LD_LIBRARY_PATH") if
+    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH") if
             name in os.environ}  # fmt: skip
     ended = subprocess.run(
         [sys.executable, "-c", source], env=kept | variables, cwd=root, timeout=_TIMEOUT_S,
