@@ -279,10 +279,74 @@ def lineage(
     print(json.dumps(node_to_json(node)) if as_json else "\n".join(tree_lines(node)))
 
 
+def promote(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name in the registry.")],
+    tolerance: Annotated[
+        float, typer.Option(min=0.0, help="Allowed relative increase of an error.")
+    ] = 0.05,
+    store: StoreOption = None,
+    as_json: AsJson = False,
+) -> int:
+    """Let latest mean the candidate if no test set got worse; ends with 3 if one did."""
+    from lamflow.registry.gate import promote as pass_gate
+
+    verdict = pass_gate(_open(store), name, tolerance)
+    reasons = [str(one) for one in verdict.regressions]
+    if as_json:
+        plain = {"release": str(verdict.candidate), "passed": verdict.passed, "worse": reasons}
+        print(json.dumps(plain))
+    elif verdict.passed:
+        print(f"{verdict.candidate} is latest")
+    else:
+        print(
+            "\n  ".join(
+                [f"{verdict.candidate} stays candidate; against {verdict.before}:", *reasons]
+            )
+        )
+    return 0 if verdict.passed else 3
+
+
+def submit_dataset(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="Folder of a dataset.")],
+    name: Annotated[str, typer.Option("--name", help="Name in the inbox.")],
+    store: StoreOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send a dataset to the inbox, for the next update to look at."""
+    from lamflow.registry.inbox import submit
+
+    item = submit(_open(store).store, path, name)
+    if as_json:
+        print(json.dumps({"name": item.name, "new": item.is_new}))
+    else:
+        print(f"{item.name}: " + ("sent" if item.is_new else "is known; lamflow datasets inbox"))
+
+
+def inbox(store: StoreOption = None, as_json: AsJson = False) -> None:
+    """List the datasets in the inbox and what became of each."""
+    from lamflow.registry.inbox import scan
+
+    rows = []
+    for item in scan(_open(store).store):
+        state = item.outcome.decision if item.outcome else "new" if item.is_new else "incomplete"
+        reason = item.outcome.reason if item.outcome else item.fault
+        rows.append({"name": item.name, "state": state, "reason": reason})
+    if as_json:
+        print(json.dumps(rows))
+        return
+    for row in rows:
+        print(f"{row['name']:<32} {row['state']:<12} {row['reason']}".rstrip())
+    if not rows:
+        print("empty; lamflow datasets submit PATH --name NAME")
+
+
 for _app in (models, datasets):
     _app.command("list")(list_releases)
     for _command in (show, pull, diff, tag, verify, lineage):
         _app.command()(_command)
 models.command("push")(push_model)
+models.command()(promote)
+datasets.command("submit")(submit_dataset)
+datasets.command()(inbox)
 datasets.command("add")(add_dataset)
 datasets.command("push", hidden=True)(add_dataset)

@@ -110,3 +110,19 @@ def test_push_says_what_is_missing(lamflow: Lamflow, tmp_path: Path) -> None:
     assert "no licence is known" in lamflow(
         "datasets", "add", DEMO / "tio2_test/n006_ef", "--name", "a/b", ends=2
     )
+
+
+def test_a_worse_candidate_is_not_promoted(filled: Lamflow, tmp_path: Path) -> None:
+    run = write_run(tmp_path / "worse", {"tio2": DEMO / "tio2"}, force_rmse=99.0)
+    filled("models", "push", run, "--name", "open/oxides", "--tag", "candidate")
+    text = filled("models", "promote", "open/oxides", ends=3)
+    assert text.startswith("open/oxides@3 stays candidate; against open/oxides@2:")
+    assert "tio2 (head tio2) force_rmse_meV_per_A: 80 → 99" in text
+    assert filled.json("models", "promote", "open/oxides", "--tolerance", "0.5")["passed"]
+    assert filled.json("models", "list")[0]["tags"] == {"candidate": 3, "latest": 3}
+
+
+def test_the_inbox_is_filled_and_listed(lamflow: Lamflow) -> None:
+    assert "empty; lamflow datasets submit" in lamflow("datasets", "inbox")
+    assert lamflow("datasets", "submit", DEMO / "tio2", "--name", "tio2") == "tio2: sent\n"
+    assert lamflow.json("datasets", "inbox") == [{"name": "tio2", "state": "new", "reason": ""}]
