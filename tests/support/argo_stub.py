@@ -43,10 +43,14 @@ class Stub:
     delay_s: float = 0.0
     requests: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    clock_s: float = 0.0
     numbers: Callable[[str], Any] = lambda name: "1.5"
 
     def submit(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         workflow = body["workflow"]
+        if body.get("serverDryRun"):
+            return 200, workflow
         self.errors += reference_errors(workflow)
         name = workflow["metadata"]["name"]
         if name in self.workflows:
@@ -158,11 +162,15 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         pass
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return super().date_time_string((timestamp or time.time()) + self.stub.clock_s)  # type: ignore[arg-type]
+
     def _serve(self) -> None:
         stub = self.stub
         path = self.path.partition("?")[0]
         stub.requests.append(f"{self.command} {path}")
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        stub.bodies.append(body)
         time.sleep(stub.delay_s)
         if stub.faults:
             self._answer(stub.faults.pop(0), {"code": 7, "message": "the stub was told to"})

@@ -47,8 +47,8 @@ class ArgoApi:
         self._token: str | None = None
         self._pool = PoolManager(cert_reqs="CERT_REQUIRED", ca_certs=server.ca)
 
-    def submit(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
-        """Create a workflow; return it as the server has it.
+    def submit(self, manifest: Mapping[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
+        """Create a workflow, or only see whether it could be; return it as the server has it.
 
         Raises
         ------
@@ -59,7 +59,9 @@ class ArgoApi:
         UnreachableError
             The server does not answer or does not let us.
         """
-        body = {"namespace": self.server.namespace, "workflow": manifest}
+        body: dict[str, Any] = {"namespace": self.server.namespace, "workflow": manifest}
+        if dry_run:
+            body["serverDryRun"] = True
         return self._json("POST", self._workflows(), body)
 
     def get(self, name: str, uid: str | None = None) -> dict[str, Any]:
@@ -96,17 +98,29 @@ class ArgoApi:
 
     def list_runs(self) -> list[dict[str, Any]]:
         """Workflows of lamflow in the namespace, live and archived, each once."""
-        query = {"listOptions.labelSelector": RUN_LABEL}
-        live = self._json("GET", f"{self._workflows()}?{urlencode(query)}")
-        query["listOptions.fieldSelector"] = f"metadata.namespace={self.server.namespace}"
+        live = self.list_live()
+        query = {
+            "listOptions.labelSelector": RUN_LABEL,
+            "listOptions.fieldSelector": f"metadata.namespace={self.server.namespace}",
+        }
         try:
             old = self._json("GET", f"/api/v1/archived-workflows?{urlencode(query)}")
         except LamflowError:  # an archive is optional, and so is the right to read it
             old = {}
         found: dict[str, dict[str, Any]] = {}
-        for workflow in [*(live.get("items") or []), *(old.get("items") or [])]:
+        for workflow in [*live, *(old.get("items") or [])]:
             found.setdefault(workflow["metadata"]["uid"], workflow)
         return list(found.values())
+
+    def list_live(self) -> list[dict[str, Any]]:
+        """Workflows of lamflow in the namespace that are not deleted."""
+        query = {"listOptions.labelSelector": RUN_LABEL}
+        found = self._json("GET", f"{self._workflows()}?{urlencode(query)}").get("items") or []
+        return list(found)
+
+    def date(self) -> str | None:
+        """Return the time that the server's answers bear."""
+        return self._ask("GET", "/api/v1/version").headers.get("Date")  # type: ignore[no-any-return]
 
     def info(self) -> dict[str, Any]:
         """What the server says of itself."""
