@@ -17,6 +17,7 @@ import pytest
 import yaml
 from argo_pods import InContainer, Pods, Runner, in_process
 from lamflow.workflows.kinds import build_graph
+from scan import CREDENTIALS, leaks, with_credentials
 
 from lamflow.config.checks import load_checked_config
 from lamflow.engine.argo_store import download_result, find_finished, upload_inputs
@@ -66,7 +67,7 @@ def local_result(file: Path) -> Path:
     ended = subprocess.run(
         [sys.executable, "-m", "lamflow", "submit", str(file), "--json"],
         cwd=file.parent, capture_output=True, text=True, timeout=600,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        env=with_credentials(os.environ) | {"OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return Path(json.loads(ended.stdout)["result"])
@@ -81,8 +82,16 @@ def store(tmp_path: Path) -> Iterator[Store]:
 @pytest.mark.slow
 @pytest.mark.parametrize("runner", RUNNERS)
 def test_steps_in_pods_give_what_a_local_run_gives(
-    runner: Runner, graph: Graph, file: Path, local_result: Path, store: Store, tmp_path: Path
+    runner: Runner,
+    graph: Graph,
+    file: Path,
+    local_result: Path,
+    store: Store,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
     config = load_checked_config(file, []).config
     manifest = yaml.safe_load(manifest_yaml(graph, config))
     upload_inputs(store, "lamflow", graph)
@@ -105,6 +114,8 @@ def test_steps_in_pods_give_what_a_local_run_gives(
     for name, value in weighted.items():
         assert value == pytest.approx(ours[name], rel=1e-6)
     assert names(tmp_path / "result") == names(local_result)
+    # Nothing of the surroundings is in reports, cards, logs, scripts, checkpoints or the bucket.
+    assert [*leaks(tmp_path), *leaks(file.parent)] == []
 
     finished = find_finished(store, "lamflow", graph)
     assert set(finished) == {step.key for step in graph.steps}
