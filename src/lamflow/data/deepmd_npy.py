@@ -51,19 +51,21 @@ class NpySystem:
         """Give all frames in order, at most `size` at a time, as float64."""
         first = 0
         for folder, length in zip(self.sets, self.lengths, strict=True):
-            maps = self._maps(folder)
+            maps = self.maps(folder)
             for start in range(0, length, size):
                 stop = min(start + size, length)
-                yield self._system(maps, start, stop, first)
+                yield self.read(maps, start, stop, first)
             first += length
 
-    def _maps(self, folder: Path) -> dict[str, NDArray[Any]]:
+    def maps(self, folder: Path) -> dict[str, NDArray[Any]]:
+        """Memory-map the arrays of one set."""
         names = ["coord", *self.labels]
         names += ["box"] if self.periodic else []
         names += [MIXED_TYPES] if self.mixed else []
         return {name: open_npy_array(folder / f"{name}.npy") for name in names}
 
-    def _system(self, maps: dict[str, NDArray[Any]], start: int, stop: int, first: int) -> System:
+    def read(self, maps: dict[str, NDArray[Any]], start: int, stop: int, first: int) -> System:
+        """Read frames `start` to `stop` of a set whose first frame is number `first`."""
         count = stop - start
 
         def read(name: str, *shape: int) -> FloatArray | None:

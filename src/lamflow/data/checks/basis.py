@@ -70,7 +70,7 @@ class LocalBasis:
     POWERS = 5
     # Radial functions of the three-body part by number of channels: about as many features per
     # central element however many elements there are.
-    TRIPLE_RADIALS: ClassVar[dict[int, int]] = {1: 8, 2: 5, 3: 4}
+    TRIPLE_RADIALS: ClassVar[dict[int, int]] = {1: 8, 2: 5, 3: 3}
 
     def __init__(self, nelements: int, channels: int = 3) -> None:
         self.nelements = nelements
@@ -81,7 +81,7 @@ class LocalBasis:
             norms = np.linalg.norm(directions, axis=1, keepdims=True)
             self._channels = directions / norms
         channels = self._channels.shape[1]
-        self._radials = self.TRIPLE_RADIALS.get(channels, 3)
+        self._radials = self.TRIPLE_RADIALS.get(channels, 2)
         self._width = channels * self._radials
         self._rows, self._columns = np.triu_indices(self._width)
         self._pair_size = nelements * self.PAIR_RADIALS

@@ -1,0 +1,251 @@
+"""Check the labels of one set of elements with a committee, and name what is wrong."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lamflow.data.checks.basis import Features, LocalBasis
+from lamflow.data.checks.committee import ENERGY, FORCE, VIRIAL, Committee, Sample, deal
+from lamflow.data.checks.findings import Finding, SystemFault
+from lamflow.data.checks.labels import Verdict, guess_all, judge, measure_errors
+from lamflow.data.checks.mistakes import (
+    Mistake,
+    energy_mistake,
+    force_mistake,
+    reorder,
+    virial_mistake,
+    virial_order,
+)
+from lamflow.data.fingerprint import neighbour_pairs
+from lamflow.data.frames import FloatArray, IntArray, System
+
+FEWEST = 20
+_HINT = 1.6
+_FEW = 5
+_MISFIT = 0.6
+_REPAIRED = 0.5
+_NAMES = {ENERGY: "E_WRONG", FORCE: "F_WRONG", VIRIAL: "V_WRONG"}
+
+
+@dataclass(frozen=True)
+class ModelCheck:
+    """Result of the check for one set of elements.
+
+    Attributes
+    ----------
+    findings
+        What is wrong with single frames.
+    faults
+        What is wrong with all frames of the set, or of one of its systems.
+    note
+        How well the committee knows the set, in words, for the report.
+    """
+
+    findings: list[Finding]
+    faults: list[SystemFault]
+    note: str
+
+
+def check_labels(
+    numbers: Sequence[int],
+    distrusted: NDArray[np.bool_],
+    frames: Sequence[System],
+    seed: int,
+) -> ModelCheck:
+    """Check the labels of frames of one set of elements.
+
+    Parameters
+    ----------
+    numbers
+        Numbers of the frames whose geometry no rule has rejected.
+    distrusted
+        (nframes, 3) energies, forces, virials that a rule has rejected.
+    frames
+        The frames, each as a System of one frame.
+    seed
+        For dealing frames into folds.
+    """
+    if len(numbers) < FEWEST:
+        return ModelCheck([], [], f"{len(numbers)} frames, too few for a model")
+    samples = make_samples(frames)
+    trusted = ~distrusted & _present(samples)
+    if trusted[:, FORCE].sum() < FEWEST:
+        return ModelCheck([], [], "no forces to learn from")
+    folds = deal(len(samples), seed)
+    committee = Committee(samples, folds)
+    samples, faults = _straighten_virials(committee, samples, folds, trusted)
+    verdict = judge(committee, samples, folds, trusted)
+    note = f"median relative force error {verdict.quality:.2f} in {len(samples)} frames"
+    if not verdict.useful:
+        return ModelCheck([], faults, f"{note}: too large to tell, labels were not judged")
+    volumes = [1.0 if f.cells is None else abs(float(np.linalg.det(f.cells[0]))) for f in frames]
+    findings = list(_findings(numbers, samples, verdict, volumes, trusted))
+    faults += _exchanged_elements(frames, committee, folds, verdict)
+    return ModelCheck(findings, faults, note)
+
+
+def _exchanged_elements(
+    frames: Sequence[System], committee: Committee, folds: IntArray, verdict: Verdict
+) -> Iterator[SystemFault]:
+    """Find systems whose elements are named wrongly: exchanging two makes their forces fit."""
+    names = np.array([frame.name for frame in frames])
+    symbols = _symbols(frames)
+    for name in np.unique(names):
+        mine = np.flatnonzero(names == name)
+        before = float(np.nanmedian(verdict.errors.force[mine]))
+        if len(mine) < _FEW or not before > _MISFIT or len(mine) == len(frames):
+            continue
+        chosen = mine[:_FEW]
+        found = {
+            (one, other): _exchanged_error(frames, chosen, (one, other), committee, folds)
+            for one, other in combinations(symbols, 2)
+        }
+        pair = min(found, key=lambda key: found[key], default=None)
+        if pair is not None and found[pair] < _REPAIRED * before:
+            what = (
+                f"forces are off by {before:.0%}; with {pair[0]} and {pair[1]} exchanged by "
+                f"{found[pair]:.0%}: the type map names them in the wrong order"
+            )
+            yield SystemFault(str(name), "TYPE_MAP", what, f"exchange {pair[0]} and {pair[1]}")
+
+
+def _exchanged_error(
+    frames: Sequence[System],
+    chosen: IntArray,
+    pair: tuple[str, str],
+    committee: Committee,
+    folds: IntArray,
+) -> float:
+    swap = {pair[0]: pair[1], pair[1]: pair[0]}
+    renamed = [
+        replace(frames[i], type_map=tuple(swap.get(s, s) for s in frames[i].type_map))
+        for i in chosen
+    ]
+    symbols = _symbols(frames)
+    basis = LocalBasis(len(symbols))
+    samples = [_sample(frame, symbols, basis) for frame in renamed]
+    guesses = guess_all(committee, samples, folds[chosen])
+    return float(np.nanmedian(measure_errors(committee, samples, guesses).force))
+
+
+def _symbols(frames: Sequence[System]) -> list[str]:
+    return sorted({f.type_map[t] for f in frames for t in np.unique(f.types[0])})
+
+
+def make_samples(frames: Sequence[System]) -> list[Sample]:
+    """Compute the features of frames of one set of elements."""
+    symbols = _symbols(frames)
+    basis = LocalBasis(len(symbols))
+    return [_sample(frame, symbols, basis) for frame in frames]
+
+
+def _sample(frame: System, symbols: Sequence[str], basis: LocalBasis) -> Sample:
+    table = np.array([symbols.index(s) if s in symbols else -1 for s in frame.type_map])
+    types = table[frame.types[0]]
+    cell = None if frame.cells is None else frame.cells[0]
+    pairs = neighbour_pairs(frame.coords[0], cell, LocalBasis.PAIR_CUTOFF_A)
+    full = basis.features(types, pairs)
+    # Half of the memory; seven digits are more than the labels have.
+    features = Features(full.energy, full.forces.astype(np.float32), full.virial)
+    energy = _finite(frame.energies)
+    virial = _finite(frame.virials)
+    return Sample(
+        features,
+        np.bincount(types, minlength=len(symbols)).astype(np.float64),
+        None if energy is None else float(energy),
+        _finite(frame.forces),
+        None if virial is None else virial.ravel(),
+    )
+
+
+def _finite(labels: FloatArray | None) -> FloatArray | None:
+    """Return the label of a one-frame array, or None if it is not a number."""
+    return None if labels is None or not np.isfinite(labels).all() else labels[0]
+
+
+def _present(samples: Sequence[Sample]) -> NDArray[np.bool_]:
+    kinds = [(s.energy is not None, s.forces is not None, s.virial is not None) for s in samples]
+    return np.array(kinds, dtype=np.bool_)
+
+
+def _straighten_virials(
+    committee: Committee, samples: list[Sample], folds: IntArray, trusted: NDArray[np.bool_]
+) -> tuple[list[Sample], list[SystemFault]]:
+    """Put virials whose components are in another order right, for the judging only."""
+    if not trusted[:, VIRIAL].any():
+        return samples, []
+    forces_only = trusted.copy()
+    forces_only[:, [ENERGY, VIRIAL]] = False
+    committee.fit(forces_only, single=True)
+    found = virial_order(samples, guess_all(committee, samples, folds))
+    if found is None:
+        return samples, []
+    names = np.array(["xy", "xz", "yz"])
+    order, sign = found
+    what = (
+        f"virial components {', '.join(names)} hold {', '.join(names[list(order)])}"
+        f"{' with the opposite sign' if sign < 0 else ''}: they follow another order"
+    )
+    straight = [
+        s if s.virial is None else replace(s, virial=reorder(s.virial, order, sign))
+        for s in samples
+    ]
+    committee.replace_labels(straight)
+    return straight, [SystemFault("", "VIRIAL_ORDER", what, "reorder the virial's components")]
+
+
+def _findings(
+    numbers: Sequence[int],
+    samples: list[Sample],
+    verdict: Verdict,
+    volumes: Sequence[float],
+    trusted: NDArray[np.bool_],
+) -> Iterator[Finding]:
+    for index, number in enumerate(numbers):
+        for kind in (ENERGY, FORCE, VIRIAL):
+            if not trusted[index, kind]:
+                continue
+            score = float(verdict.scores[index, kind])
+            wrong = bool(verdict.wrong[index, kind])
+            if not wrong and not score > _HINT:
+                continue
+            mistake = _mistake(samples[index], verdict, index, kind, volumes[index])
+            if wrong or mistake is not None:
+                yield _finding(number, verdict, index, kind, mistake)
+
+
+def _mistake(
+    sample: Sample, verdict: Verdict, index: int, kind: int, volume: float
+) -> Mistake | None:
+    guess = verdict.guesses[index]
+    if kind == FORCE:
+        if not verdict.errors.strong[index]:
+            return None
+        return force_mistake(sample, guess)
+    if kind == VIRIAL:
+        return virial_mistake(sample, guess, volume)
+    return energy_mistake(sample, guess, 0.1 * abs(float(verdict.errors.energy[index])))
+
+
+def _finding(
+    number: int, verdict: Verdict, index: int, kind: int, mistake: Mistake | None
+) -> Finding:
+    score = float(verdict.scores[index, kind])
+    errors = verdict.errors
+    told = {
+        ENERGY: f"energy is off by {errors.energy[index]:+.3f} eV per atom",
+        FORCE: f"forces are off by {errors.force[index]:.0%} of their size",
+        VIRIAL: f"virial is off by {errors.virial[index]:.0%} of its size",
+    }[kind]
+    sure = {
+        ENERGY: f"{errors.energy_spread[index]:.3f} eV per atom",
+        FORCE: f"{errors.force_spread[index]:.0%}",
+        VIRIAL: f"{errors.virial_spread[index]:.0%}",
+    }[kind]
+    what = f"{told} where models trained on the other frames agree within {sure}"
+    if mistake is None:
+        return Finding(number, _NAMES[kind], score, None, what)
+    return Finding(number, mistake.code, score, None, f"{mistake.what}: {what}", mistake.repair)
