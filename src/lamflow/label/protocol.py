@@ -105,8 +105,8 @@ class Labeller(Protocol):
             If there is no positive proof.
         """
 
-    def explain(self, error: Exception) -> Exception:
-        """Translate what the engine raised.
+    def explain(self, error: Exception, folder: Path) -> Exception:
+        """Translate what the engine raised; `folder` has its files.
 
         Returns
         -------

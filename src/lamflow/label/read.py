@@ -39,7 +39,7 @@ def label_atoms(
         energy, forces, virial = _compute(boxed, calculator, periodic=periodic)
         evidence = labeller.evidence(calculator, folder)
     except Exception as error:
-        explained = labeller.explain(error)
+        explained = labeller.explain(error, folder)
         if explained is error:
             raise
         raise explained from error

@@ -77,7 +77,7 @@ class Fake:
     def evidence(self, calculator, folder):
         return "closed form"
 
-    def explain(self, error):
+    def explain(self, error, folder):
         return error
 '''
 

@@ -1,6 +1,8 @@
 """The conformance suite on every labeller whose engine is installed."""
 
 import importlib.util
+import shutil
+from pathlib import Path
 
 import pytest
 from ase import Atoms
@@ -97,6 +99,62 @@ def test_metals_get_the_free_energy(tmp_path):
     }
     assert label.energy == pytest.approx(energies["Free energy:"], abs=1e-5)
     assert abs(label.energy - energies["Extrapolated:"]) > 0.01
+
+
+PSEUDO = Path("/usr/share/espresso/pseudo")  # Debian's quantum-espresso-data
+needs_espresso = pytest.mark.skipif(
+    shutil.which("pw.x") is None or not PSEUDO.is_dir(),
+    reason="quantum-espresso and quantum-espresso-data are not installed",
+)
+ESPRESSO = {
+    "pseudopotentials": {"Al": "Al.pz-vbc.UPF", "H": "H.pbe-kjpaw.UPF"},
+    "pseudopotential_folder": str(PSEUDO),
+    "cutoff_eV": 500.0,
+    "density_cutoff_eV": 2000.0,
+    "kpoint_spacing_per_A": 0.7,
+    "vacuum_A": 3.0,
+}
+
+
+@needs_espresso
+@pytest.mark.slow
+class TestEspresso(LabellerConformance):
+    crystal = bulk("Al")
+    molecule = h2(0.8)
+    energy_change = (h2(0.74), h2(1.0), H2_STRETCH_EV, 0.2)
+    virial_tolerance_eV = 0.03  # noqa: N815 - the number of plane waves changes with the cell
+
+    def make_labeller(self):
+        return LABELLERS.build("espresso", ESPRESSO)
+
+    def make_unconverged(self):
+        return LABELLERS.build("espresso", {**ESPRESSO, "max_cycles": 2})
+
+    def test_words_of_success_are_no_evidence(self, tmp_path):
+        """What pw.x 6.7 prints with scf_must_converge=.false., after 3 cycles."""
+        (tmp_path / "espresso.pwo").write_text(
+            "scf convergence threshold =      1.0E-09\n"
+            "estimated scf accuracy    <       0.00012169 Ry\n"
+            "convergence has been achieved in   3 iterations\n   JOB DONE.\n"
+        )
+        with pytest.raises(UnconvergedError, match=r"0\.00012169 Ry, limit 1e-09 Ry"):
+            self.make_labeller().evidence(None, tmp_path)
+
+    def test_a_file_with_another_checksum_is_refused(self):
+        labeller = LABELLERS.build("espresso", {**ESPRESSO, "sha256": {"Al": "0" * 64}})
+        with pytest.raises(InputError, match="is not the file that sha256 names"):
+            labeller.check(["Al"], True)
+
+
+def test_espresso_takes_no_raw_input():
+    with pytest.raises(InputError, match="scf_must_converge"):
+        LABELLERS.build("espresso", {**ESPRESSO, "scf_must_converge": False})
+
+
+def test_espresso_tells_how_to_install_it():
+    labeller = LABELLERS.build("espresso", {**ESPRESSO, "command": ["no-such-pw.x"]})
+    with pytest.raises(InputError, match="apt-get install quantum-espresso"):
+        labeller.check(["Al"], True)
 
 
 @needs("pyscf")

@@ -52,6 +52,6 @@ class Emt:
         """EMT solves nothing that could fail to converge."""
         return "closed form"
 
-    def explain(self, error: Exception) -> Exception:
+    def explain(self, error: Exception, folder: Path) -> Exception:
         """EMT's errors are what they are."""
         return error

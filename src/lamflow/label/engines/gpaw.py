@@ -116,7 +116,7 @@ class Gpaw:
             raise UnconvergedError(f"{ENGINE_LOG} has no line that says 'Converged in ... steps'")
         return f"GPAW converged in {found[1]} cycles"
 
-    def explain(self, error: Exception) -> Exception:
+    def explain(self, error: Exception, folder: Path) -> Exception:
         """Tell an unconverged SCF and a missing dataset from other errors."""
         from gpaw import KohnShamConvergenceError
 

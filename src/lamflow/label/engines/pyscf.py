@@ -95,7 +95,7 @@ class Pyscf:
             raise UnconvergedError(f"PySCF's SCF has not converged in {calculator.cycles} cycles")
         return f"PySCF converged in {calculator.cycles} cycles"
 
-    def explain(self, error: Exception) -> Exception:
+    def explain(self, error: Exception, folder: Path) -> Exception:
         """A spin that the number of electrons does not allow is the user's input."""
         if isinstance(error, RuntimeError) and "spin" in str(error):
             return InputError(Problem("", "label.pyscf.unpaired_electrons", str(error)))

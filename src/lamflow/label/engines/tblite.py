@@ -84,7 +84,7 @@ class Tblite:
             raise UnconvergedError("tblite gave no energy")
         return "tblite ended its SCF below its thresholds"
 
-    def explain(self, error: Exception) -> Exception:
+    def explain(self, error: Exception, folder: Path) -> Exception:
         """Tell an unconverged SCF from other errors."""
         if "not converged" in str(error):
             return UnconvergedError(str(error))
