@@ -1,5 +1,6 @@
 """Test the committee, calibrate its deviation, and decide whether the loop goes on."""
 
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +15,18 @@ from lamflow.data.references import Baseline, dataset_references
 from lamflow.evaluate.errors import Parity, head_errors
 from lamflow.evaluate.table import ERROR_KEYS
 from lamflow.files import read_json, write_json
-from lamflow.learn.committee import Committee
+from lamflow.learn.committee import Committee, trained
 from lamflow.learn.frames import stream_frames
 from lamflow.learn.gather import GATHERED
 from lamflow.learn.pick import SELECTION
 from lamflow.learn.state import Iteration, LoopState, write_state
 from lamflow.progress import Progress, silent
-from lamflow.select.calibrate import calibrate, largest_force_error, trust_levels
+from lamflow.select.calibrate import (
+    calibrate,
+    calibrate_distance,
+    largest_force_error,
+    trust_levels,
+)
 
 ERRORS, POINTS, PARITY = "errors.json", "points.json", "parity.npz"
 _CHUNK = 200
@@ -47,6 +53,59 @@ class Rules:
     hopeless: float
     goal: Converged
     seed: int
+
+
+def check_models(
+    models: Mapping[str, Path],
+    before: Mapping[str, Path],
+    labels: Path,
+    labels_before: Path | None,
+    test: Path | None,
+    chosen: Path | None,
+    state: LoopState,
+    outputs: Mapping[str, Path],
+    rules: Rules,
+    *,
+    progress: Progress = silent,
+) -> LoopState:
+    """Close an iteration, from model folders to the outputs ``checked`` and ``model``.
+
+    Parameters
+    ----------
+    models, before
+        Members of this iteration and of the one before, those that failed too.
+    labels, test, chosen, state, rules
+        See `check_iteration`.
+    labels_before
+        What `before` was trained on.
+    outputs
+        Folders to make: ``checked``, and ``model`` with the model to use.
+    """
+    failures = rules.goal.failures
+    members, reasons = trained(models, failures)
+    outputs["checked"].mkdir(parents=True, exist_ok=True)
+    after = check_iteration(
+        Committee(members, labels / "train"),
+        _committee_before(before, labels_before, failures),
+        labels, test, chosen, state, outputs["checked"], rules, reasons,
+        progress=progress,
+    )  # fmt: skip
+    shutil.copytree(next(iter(members.values())), outputs["model"])
+    return after
+
+
+def _committee_before(
+    models: Mapping[str, Path], labels: Path | None, failures: float
+) -> Committee | None:
+    if labels is None:
+        return None
+    return Committee(trained(models, failures)[0], labels / "train")
+
+
+def pass_on(checked: Path, model: Path, outputs: Mapping[str, Path]) -> None:
+    """Hand on what the last iteration of a loop that is over left."""
+    shutil.copytree(checked, outputs["checked"])
+    shutil.copytree(model, outputs["model"])
 
 
 def check_iteration(
@@ -87,7 +146,8 @@ def check_iteration(
     points = _points(committee, Dataset.open(held).systems(_CHUNK), "held out")
     if before is not None:
         points += _points(before, stream_frames(labels / "new"), "bought")
-    line = calibrate(
+    fit = calibrate if len(committee.members) > 1 else calibrate_distance
+    line = fit(
         np.array([point["deviation"] for point in points], dtype=np.float64),
         np.array([point["error"] for point in points], dtype=np.float64),
     )

@@ -12,7 +12,6 @@ from lamflow.learn.frames import read_structures, write_frames
 from lamflow.progress import Progress, silent
 
 SUMMARY = "summary.json"
-NOTHING: dict[str, Any] = {"frames": 0, "complete": 0, "guarded": 0, "failed": 0, "stops": []}
 
 
 def explore_structures(
@@ -84,6 +83,13 @@ def explore_structures(
         )
     frames = write_frames(folder, (one.frames for one in result.trajectories.values()))
     summary = _summary(result, frames)
+    write_json(folder / SUMMARY, summary)
+    return summary
+
+
+def nothing_explored(folder: Path) -> dict[str, Any]:
+    """Leave the summary of a loop that is over: no trajectory."""
+    summary = _summary(ExploreResult({}), 0)
     write_json(folder / SUMMARY, summary)
     return summary
 

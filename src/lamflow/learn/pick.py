@@ -9,17 +9,72 @@ import numpy as np
 from lamflow.data.dataset import Dataset
 from lamflow.data.frames import FloatArray, IntArray, System
 from lamflow.files import read_json, write_json
-from lamflow.learn.committee import Committee
+from lamflow.learn.committee import Committee, trained
 from lamflow.learn.explore import SUMMARY
 from lamflow.learn.frames import stream_frames, take_frames, write_frames
+from lamflow.learn.state import LoopState
 from lamflow.progress import Progress, silent
 from lamflow.select.calibrate import Levels
-from lamflow.select.choose import Pool, Strategy, choose
+from lamflow.select.choose import COUNTS, Pool, Strategy, choose
 from lamflow.select.known import fingerprint_table
 
 SELECTION = "selection.json"
 _CHUNK = 200
 _HISTOGRAM_BINS = 40
+
+
+def pick_from(
+    explored: Mapping[str, Path],
+    models: Mapping[str, Path],
+    labels: Path,
+    folder: Path,
+    state: LoopState,
+    *,
+    labels_wanted: int,
+    allowance: int,
+    strategy: Strategy,
+    failures: float,
+    seed: int,
+    progress: Progress = silent,
+) -> dict[str, int]:
+    """Pick as many frames as the budget allows, with the trained ones of `models`.
+
+    Parameters
+    ----------
+    explored, labels, folder, strategy, seed
+        See `pick_frames`.
+    models
+        Folders of the members.
+    state
+        Tells the trust levels, and how many labels were bought.
+    labels_wanted
+        Frames of one iteration, at most.
+    allowance
+        Frames that may have been labelled by the end of this iteration.
+    failures
+        Largest fraction of members that may have failed.
+
+    Returns
+    -------
+    Numbers of frames by fate, see `lamflow.select.choose.Choice`.
+    """
+    members, _ = trained(models, failures)
+    left = allowance - state.spent
+    selection = pick_frames(
+        explored, Committee(members, labels / "train"), labels, folder,
+        levels=Levels(*state.last.levels), count=max(0, min(labels_wanted, left)),
+        strategy=strategy, seed=seed, progress=progress,
+    )  # fmt: skip
+    if left <= 0:
+        write_json(folder / SELECTION, selection | {"no_labels_left": True})
+    return dict(selection["counts"])
+
+
+def nothing_picked(folder: Path) -> dict[str, int]:
+    """Leave the selection of a loop that is over: no frame."""
+    counts = dict.fromkeys(COUNTS, 0)
+    write_json(folder / SELECTION, {"counts": counts})
+    return counts
 
 
 def pick_frames(

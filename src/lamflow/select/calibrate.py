@@ -11,13 +11,15 @@ import numpy as np
 
 from lamflow.data.frames import FloatArray
 from lamflow.errors import InputError
+from lamflow.select.conformal import conformal_bound
 
 FEW_FRAMES = 10
 """With fewer labelled frames no line is fitted."""
 _CAREFUL = 0.8
 _WEAK = 0.3
+_COVERAGE = 0.9
 
-Method = Literal["line", "ratio", "assumed"]
+Method = Literal["line", "ratio", "assumed", "conformal"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Calibration:
     method
         `line`: least squares through the origin. `ratio`: fewer than `FEW_FRAMES` frames, the
         80th percentile of error / deviation, so that errors are rather over- than underestimated.
-        `assumed`: no usable frame, slope 1.
+        `assumed`: no usable frame, slope 1. `conformal`: see `calibrate_distance`.
     frames
         Labelled frames used.
     correlation
@@ -107,6 +109,27 @@ def calibrate(deviation: FloatArray, error: FloatArray) -> Calibration:
     if count < FEW_FRAMES:
         return Calibration(float(np.quantile(e / d, _CAREFUL)), "ratio", count, correlation)
     return Calibration(float(d @ e / (d @ d)), "line", count, correlation)
+
+
+def calibrate_distance(distance: FloatArray, error: FloatArray) -> Calibration:
+    """Bound error by factor × distance where one model stands in for a committee.
+
+    With enough frames the factor is that of `lamflow.select.conformal.conformal_bound` at 90 %
+    coverage, else `calibrate` is asked.
+
+    Parameters
+    ----------
+    distance
+        (nframes,) in descriptor space to the nearest training frame.
+    error
+        (nframes,) eV/Å, as in `calibrate`.
+    """
+    bound = conformal_bound(distance, error, _COVERAGE)
+    if not np.isfinite(bound.factor):
+        return calibrate(distance, error)
+    usable = np.isfinite(distance) & np.isfinite(error) & (distance > 0)
+    correlation = _rank_correlation(distance[usable], error[usable])
+    return Calibration(bound.factor, "conformal", bound.frames, correlation)
 
 
 def trust_levels(calibration: Calibration, wished: float, failed: float) -> Levels:

@@ -14,6 +14,9 @@ from lamflow.select.known import new_frames
 
 ACCURATE, CANDIDATE, FAILED = 0, 1, 2
 Strategy = Literal["deviation", "random"]
+_BANDS = ("accurate", "candidate", "failed")
+COUNTS = (*_BANDS, "duplicate", "left_over", "picked", "rescued")
+"""Names of `Choice.counts`."""
 Points = Callable[[IntArray], FloatArray]
 """Gives points (n, ndim) for the frames of an index array; asked for candidates only."""
 
@@ -115,7 +118,7 @@ def choose(
     picked = _pick(pool, first, count, rng, points, strategy)
     rescued = _least(pool, new[~wanted[new]], count - len(picked))
     picked = np.concatenate([picked, rescued])
-    counts = {name: int((bands == band).sum()) for band, name in enumerate(_NAMES)}
+    counts = {name: int((bands == band).sum()) for band, name in enumerate(_BANDS)}
     counts |= {
         "duplicate": len(indices) - len(new),
         "left_over": len(new) - len(picked),
@@ -123,9 +126,6 @@ def choose(
         "rescued": len(rescued),
     }
     return Choice(picked, bands, counts)
-
-
-_NAMES = ("accurate", "candidate", "failed")
 
 
 def _wanted(pool: Pool, bands: IntArray, strategy: Strategy) -> NDArray[np.bool_]:

@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 
 from lamflow.errors import InputError
-from lamflow.select.calibrate import Levels, calibrate, largest_force_error, trust_levels
+from lamflow.select.calibrate import (
+    Levels,
+    calibrate,
+    calibrate_distance,
+    largest_force_error,
+    trust_levels,
+)
 
 
 def test_finds_the_slope_of_noisy_errors() -> None:
@@ -63,3 +69,10 @@ def test_error_is_that_of_the_worst_atom() -> None:
     true = np.zeros((1, 2, 3))
     predicted = np.array([[[0.0, 0.0, 1.0], [3.0, 4.0, 0.0]]])
     assert largest_force_error(predicted, true).tolist() == [5.0]
+
+
+def test_distances_are_bounded_if_there_are_enough_frames_and_else_fitted() -> None:
+    distance, error = np.ones(9), np.arange(1.0, 10.0)
+    assert calibrate_distance(distance, error).method == "conformal"
+    assert calibrate_distance(distance, error).slope == 9.0
+    assert calibrate_distance(distance[:5], error[:5]).method == "ratio"
