@@ -98,27 +98,32 @@ class Pods:
         spec = self.manifest["spec"]
         templates = {template["name"]: template for template in spec["templates"]}
         for task in templates[spec["entrypoint"]]["dag"]["tasks"]:
-            self._run_task(task, templates[task["template"]])
+            name = task["name"]
+            status = self.run_task(task, templates[task["template"]], f"pod-{name}-1")
+            assert status == 0, f"{name}: exit status {status}\n{self.logs[name]}"
 
-    def _run_task(self, task: dict[str, Any], template: dict[str, Any]) -> None:
+    def run_task(self, task: dict[str, Any], template: dict[str, Any], pod: str) -> int:
+        """Run one task; give its exit status. Its outputs count only if that is 0."""
         name = task["name"]
-        root = self.folder / name
+        root = self.folder / pod
         (root / "inputs").mkdir(parents=True)
         given = {item["name"]: item for item in task["arguments"]["artifacts"]}
         for wanted in template["inputs"]["artifacts"]:
             self._fetch(given[wanted["name"]], _inside(root, wanted["path"]))
         status, self.logs[name] = self.run(template, root)
-        assert status == 0, f"{name}: exit status {status}\n{self.logs[name]}"
+        if status:
+            return status
         outputs = template["outputs"]
         self.keys[name] = {}
         for artifact in outputs["artifacts"]:
-            key = artifact["s3"]["key"].replace("{{pod.name}}", f"pod-{name}-1")
+            key = artifact["s3"]["key"].replace("{{pod.name}}", pod)
             self._send(_inside(root, artifact["path"]), key)
             self.keys[name][artifact["name"]] = key
         self.numbers[name] = {
             item["name"]: _inside(root, item["valueFrom"]["path"]).read_text()
             for item in outputs.get("parameters", [])
         }
+        return 0
 
     def _fetch(self, source: dict[str, Any], target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """A stand-in for Argo's server: checks each request against the schema and plays back phases.
 
-It runs nothing. A test says which step fails and what the pods print; each request for a workflow
-moves it on by one step, whose outputs the stub puts into the bucket as a pod would.
+Each request for a workflow moves it on by one step. Without `pods` nothing is run: a test says
+which step fails, and made-up outputs go into the bucket. With `pods` the steps' scripts are run.
 """
 
 import json
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from argo_checks import VERSIONS, reference_errors, schema_errors
+from argo_pods import Pods
 
 from lamflow.store.protocol import Store
 
@@ -46,6 +47,8 @@ class Stub:
     bodies: list[bytes] = field(default_factory=list)
     clock_s: float = 0.0
     numbers: Callable[[str], Any] = lambda name: "1.5"
+    pods: Callable[[dict[str, Any]], Pods] | None = None
+    running: dict[str, Pods] = field(default_factory=dict)
 
     def submit(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         workflow = body["workflow"]
@@ -88,18 +91,19 @@ class Stub:
         done = {n["displayName"] for n in nodes.values() if n["type"] == "Retry"}
         for task in templates[spec["entrypoint"]]["dag"]["tasks"]:
             if task["name"] not in done:
-                self._run(workflow, task["name"], templates[task["template"]])
+                self._run(workflow, task, templates[task["template"]])
                 break
         else:
             status["phase"] = "Succeeded"
 
-    def _run(self, workflow: dict[str, Any], name: str, template: dict[str, Any]) -> None:
-        identity = f"{workflow['metadata']['name']}-{abs(hash(name)) % 10**9}"
-        number = identity.rpartition("-")[2]
-        pod = f"{workflow['metadata']['name']}-{name}-{number}1"
-        failed = name in self.failing
+    def _run(
+        self, workflow: dict[str, Any], task: dict[str, Any], template: dict[str, Any]
+    ) -> None:
+        name, run = task["name"], workflow["metadata"]["name"]
+        identity = f"{run}-{abs(hash(name)) % 10**9}"
+        pod = f"{run}-{name}-{identity.rpartition('-')[2]}1"
+        failed, outputs = self._play(task, template, pod, workflow)
         times = {"startedAt": "2026-01-02T03:04:05Z", "finishedAt": "2026-01-02T03:04:15Z"}
-        outputs = {} if failed else self._outputs(template, pod)
         phase = "Failed" if failed else "Succeeded"
         message = "main: Error (exit code 2)" if failed else None
         common = {**times, "phase": phase, "message": message, "templateName": name}
@@ -108,7 +112,7 @@ class Stub:
             "id": identity, "displayName": name, "type": "Retry", "children": [f"{identity}1"],
             "outputs": outputs, **common,
         }  # fmt: skip
-        logs = self._log(template, pod, name)
+        logs = self._log(run, name, pod)
         artifacts = [*outputs.get("artifacts", []), logs]
         nodes[f"{identity}1"] = {
             "id": f"{identity}1", "displayName": f"{name}(0)", "type": "Pod",
@@ -116,6 +120,21 @@ class Stub:
         }  # fmt: skip
         if failed:
             workflow["status"]["phase"] = "Failed"
+
+    def _play(
+        self, task: dict[str, Any], template: dict[str, Any], pod: str, workflow: dict[str, Any]
+    ) -> tuple[bool, dict[str, Any]]:
+        """Run a task or make it up; tell whether it failed, and its outputs."""
+        if not self.pods:
+            failed = task["name"] in self.failing
+            return failed, {} if failed else self._outputs(template, pod)
+        name = task["name"]
+        pods = self.running.setdefault(workflow["metadata"]["name"], self.pods(workflow))
+        if pods.run_task(task, template, pod):
+            return True, {}
+        artifacts = [{"name": port, "s3": {"key": key}} for port, key in pods.keys[name].items()]
+        parameters = [{"name": n, "value": value} for n, value in pods.numbers[name].items()]
+        return False, {"artifacts": artifacts, "parameters": parameters}
 
     def _outputs(self, template: dict[str, Any], pod: str) -> dict[str, Any]:
         artifacts = []
@@ -140,10 +159,11 @@ class Stub:
         ]
         return {"artifacts": artifacts, "parameters": parameters}
 
-    def _log(self, template: dict[str, Any], pod: str, name: str) -> dict[str, Any]:
+    def _log(self, run: str, name: str, pod: str) -> dict[str, Any]:
         assert self.store
         key = f"logs/{pod}/main.log"
-        self.store.write(key, f"this is {name}\n".encode())
+        text = self.running[run].logs[name] if run in self.running else f"this is {name}\n"
+        self.store.write(key, text.encode())
         return {"name": "main-logs", "s3": {"key": key}}
 
 
