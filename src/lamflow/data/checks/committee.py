@@ -121,6 +121,26 @@ class Committee:
         without = combinations(range(len(self._gram)), 1 if single else 2)
         self._members = {folds: self._solve(folds, self._ridge) for folds in without}
 
+    def novelty(self, samples: Sequence[Sample], folds: IntArray) -> FloatArray:
+        """Return how far each frame is from what the committee was trained on, (nframes,).
+
+        The variance of the predicted energy per atom of Bayesian linear regression (the leverage
+        of the frame's features among those of the other folds), relative to the median frame.
+        Members that were trained on much the same frames may agree and yet all be wrong outside
+        of them; this number then is large.
+        """
+        result = np.zeros(len(samples))
+        for fold in np.unique(folds):
+            factor = scipy.linalg.cho_factor(self._normal([int(fold)], self._ridge or 0.0))
+            mine = np.flatnonzero(folds == fold)
+            rows = [
+                self._pad(s.features.energy[None], s.counts[None], 1 / s.natoms)[0]
+                for s in (samples[int(index)] for index in mine)
+            ]
+            table = np.array(rows).T
+            result[mine] = (table * scipy.linalg.cho_solve(factor, table)).sum(axis=0)
+        return result / max(float(np.median(result)), 1e-300)
+
     def replace_labels(self, samples: Sequence[Sample]) -> None:
         """Take other energies and virials; only forces may have been fitted so far."""
         if self._held[:, [ENERGY, VIRIAL]].any():
@@ -174,12 +194,17 @@ class Committee:
     def _pad(self, rows: FloatArray, counts: FloatArray, weight: float) -> FloatArray:
         return np.asarray(weight * np.hstack([rows / self._scale, counts / self._atoms]))
 
+    def _normal(self, without: Sequence[int], ridge: float) -> FloatArray:
+        """Return the regularised Gram matrix of the other folds."""
+        kept = [fold for fold in range(len(self._gram)) if fold not in without]
+        gram: FloatArray = self._gram[kept].sum(axis=0)
+        gram[np.diag_indices_from(gram)] += ridge * np.trace(gram) / len(gram) + 1e-12
+        return gram
+
     def _solve(self, without: Sequence[int], ridge: float) -> FloatArray:
         kept = [fold for fold in range(len(self._gram)) if fold not in without]
-        gram = self._gram[kept].sum(axis=0)
-        gram[np.diag_indices_from(gram)] += ridge * np.trace(gram) / len(gram) + 1e-12
-        solution = scipy.linalg.solve(gram, self._right[kept].sum(axis=0), assume_a="pos")
-        return np.asarray(solution)
+        right = self._right[kept].sum(axis=0)
+        return np.asarray(scipy.linalg.solve(self._normal(without, ridge), right, assume_a="pos"))
 
     def _best_ridge(self, trusted: NDArray[np.bool_]) -> float:
         """Choose the ridge with the smallest median error of held-out forces."""

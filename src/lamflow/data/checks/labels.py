@@ -40,6 +40,10 @@ class Errors:
         (nframes,) disagreement of the members in the same units.
     strong
         (nframes,) whether forces (label or prediction) are above the floor.
+    of_label
+        (nframes,) root mean square force error divided by the size of the label.
+    novelty
+        (nframes,) variance that is due to where a frame lies, relative to the median frame.
     """
 
     force: FloatArray
@@ -49,6 +53,8 @@ class Errors:
     virial_spread: FloatArray
     energy_spread: FloatArray
     strong: NDArray[np.bool_]
+    of_label: FloatArray
+    novelty: FloatArray
 
 
 @dataclass(frozen=True)
@@ -58,9 +64,13 @@ class Expected:
     usual: float
     per_spread: float
 
-    def of(self, spread: FloatArray) -> FloatArray:
-        """Return the error to expect at a committee spread, in the same unit."""
-        return np.hypot(self.usual, self.per_spread * spread)
+    def of(self, spread: FloatArray, novelty: FloatArray) -> FloatArray:
+        """Return the error to expect at a committee spread, in the same unit.
+
+        A standard deviation grows as the root of the variance; frames that are nearer than the
+        median one get no discount.
+        """
+        return np.hypot(self.usual, self.per_spread * spread) * np.sqrt(np.maximum(novelty, 1.0))
 
 
 @dataclass(frozen=True)
@@ -120,6 +130,7 @@ def judge(
     committee.fit(use)
     guesses = guess_all(committee, samples, folds)
     errors = measure_errors(committee, samples, guesses)
+    errors.novelty = committee.novelty(samples, folds)
     return _verdict(errors, trusted, use, committee.force_scale, guesses)
 
 
@@ -138,19 +149,21 @@ def measure_errors(committee: Committee, samples: list[Sample], guesses: list[Gu
     table = np.array([
         _frame_errors(s, g, 0.3 * scale, floor) for s, g in zip(samples, guesses, strict=True)
     ])  # fmt: skip
-    force, virial, energy, force_spread, virial_spread, energy_spread, strong = table.T
+    force, virial, energy, force_spread, virial_spread, energy_spread, strong, of_label = table.T
     return Errors(
-        force, virial, energy, force_spread, virial_spread, energy_spread, strong.astype(np.bool_)
-    )
+        force, virial, energy, force_spread, virial_spread, energy_spread,
+        strong.astype(np.bool_), of_label, np.ones(len(samples)),
+    )  # fmt: skip
 
 
 def _frame_errors(sample: Sample, guess: Guess, floor: float, virial_floor: float) -> list[float]:
     predicted = _rms(guess.forces)
     size = float(np.hypot(predicted, floor)) or 1.0
-    force = virial = energy = np.nan
+    force = virial = energy = of_label = np.nan
     strong = predicted > floor
     if sample.forces is not None:
-        force = _rms(guess.forces - sample.forces.ravel()) / size
+        error = _rms(guess.forces - sample.forces.ravel())
+        force, of_label = error / size, error / max(_rms(sample.forces), floor, 1e-9)
         strong = strong or _rms(sample.forces) > floor
     root = np.sqrt(sample.natoms)
     virial_size = float(np.hypot(_rms(guess.virial) / root, virial_floor)) or 1.0
@@ -160,7 +173,7 @@ def _frame_errors(sample: Sample, guess: Guess, floor: float, virial_floor: floa
         energy = sample.energy / sample.natoms - guess.energy
     return [
         force, virial, energy, guess.force_spread / size,
-        guess.virial_spread / root / virial_size, guess.energy_spread, float(strong),
+        guess.virial_spread / root / virial_size, guess.energy_spread, float(strong), of_label,
     ]  # fmt: skip
 
 
@@ -186,7 +199,7 @@ def _reweight(errors: Errors, trusted: NDArray[np.bool_]) -> NDArray[np.bool_]:
     for kind, error, spread, among in _kinds(errors, trusted):
         expected = expect(error, spread, among)
         with np.errstate(invalid="ignore"):
-            use[:, kind] &= error <= _LIMIT * expected.of(spread)
+            use[:, kind] &= error <= _LIMIT * expected.of(spread, errors.novelty)
     use[:, [ENERGY, VIRIAL]] &= (use[:, FORCE] | ~trusted[:, FORCE])[:, None]
     return use
 
@@ -236,10 +249,10 @@ def _verdict(
         among = use[:, kind] & (errors.strong if kind == FORCE else True)
         expected = expect(error, spread, among)
         if kind == FORCE:
-            quality = expected.usual
+            quality = expect(errors.of_label, spread, among).usual
         limit, effect = effects[kind]
         with np.errstate(invalid="ignore"):
-            scores[:, kind] = error / expected.of(spread)
+            scores[:, kind] = error / expected.of(spread, errors.novelty)
             wrong[:, kind] = (scores[:, kind] > limit) & (error > effect)
     useful = bool(quality < _USEFUL)
     return Verdict(wrong & useful, scores, errors, useful, quality, guesses)
