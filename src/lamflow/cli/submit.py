@@ -3,6 +3,8 @@
 import json
 import os
 import sys
+import time
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lamflow.errors import InputError, Problem
+from lamflow.progress import silent
 
 if TYPE_CHECKING:
     from lamflow.config.loader import LoadedConfig
@@ -59,7 +62,8 @@ def submit(
         from lamflow.engine.argo import ArgoEngine
 
         argo = ArgoEngine(context)
-        argo.submit(run, graph, loaded.text, config, loaded.path, redo or [])
+        progress = silent if _is_quiet(as_json) else _UploadLines()
+        argo.submit(run, graph, loaded.text, config, loaded.path, redo or [], progress)
         return _follow_argo(argo, run, detach=detach, as_json=as_json)
     if run.record.exists() and run.read()["engine"] != "local":
         raise InputError(f"{run.path} is a run on a cluster; name another: --name {run.name}-local")
@@ -160,6 +164,20 @@ def _start(run: "RunFolder", *, detach: bool, as_json: bool) -> int:
     if interrupted:
         return 130
     return 0 if status["status"] == SUCCEEDED else 3
+
+
+class _UploadLines:
+    """Say now and then how far an upload is, in bytes; short ones need no words."""
+
+    every_s = 5.0
+
+    def __init__(self) -> None:
+        self.last = time.monotonic()
+
+    def __call__(self, done: float, total: float, values: Mapping[str, float | str]) -> None:
+        if time.monotonic() - self.last > self.every_s:
+            self.last = time.monotonic()
+            print(f"uploading: {done / 1e6:.0f} of {total / 1e6:.0f} MB", flush=True)
 
 
 def _follow_argo(argo: "ArgoEngine", run: "RunFolder", *, detach: bool, as_json: bool) -> int:

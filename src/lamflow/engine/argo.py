@@ -52,6 +52,7 @@ from lamflow.store.protocol import Store
 _FRESH_S = 2.0  # a status that is younger is not asked for again
 _RECONNECT_S = 2.0
 _NAME_LENGTH = 45
+_TOLD = "lamflow: "  # how `lamflow.engine.step` begins the line that says why
 _VERBS = ("stop", "terminate", "suspend", "resume")
 
 
@@ -145,17 +146,14 @@ class ArgoEngine:
         else:  # all was done already, or it was never started or is deleted and not archived
             phase = record["status"] if record["status"] not in GOING_ON else FAILED
         steps = [self._step(workflow, record, step) for step in record["steps"]]
-        error = _first_error(steps) if phase == FAILED else None
-        if phase == FAILED and record["workflow"] and not workflow:
-            error = record["error"] or (
-                f"workflow {record['workflow']} is neither on the cluster nor in its archive; "
-                f"lamflow retry {run.name} goes on with what the bucket has"
-            )
-        if phase != record["status"] or error != record["error"]:
+        error = record["error"] if record["status"] == FAILED else None
+        if phase == FAILED and not error:
+            error = self._why(run, workflow, steps) or record["error"]
+        if phase != record["status"] or (error or record["error"]) != record["error"]:
             run.update(status=phase, error=error or record["error"])
         return {
             "run": run.name, "kind": record["kind"], "engine": "argo", "status": phase,
-            "error": error or (record["error"] if phase == FAILED else None),
+            "error": error if phase == FAILED else None,
             "created": record["created"], "attempts": record["attempts"],
             "result": str(run.result) if phase == SUCCEEDED and run.result.is_dir() else None,
             "context": record["context"], "link": record["link"], "steps": steps,
@@ -277,6 +275,33 @@ class ArgoEngine:
         ]
         return sorted(found, key=lambda run: run["created"], reverse=True)
 
+    def _why(
+        self, run: RunFolder, workflow: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]
+    ) -> str | None:
+        """Say which step failed, in the step's own words if its log has them."""
+        if not workflow:
+            return (
+                f"workflow {run.read()['workflow']} is neither on the cluster nor in its archive; "
+                f"lamflow retry {run.name} goes on with what the bucket has"
+            )
+        for step in steps:
+            if step["phase"] == FAILED:
+                told = self._last_words(workflow, step["name"])
+                return f"step {step['name']}: {told or step['error'] or 'failed'}"
+        message: str | None = workflow.get("status", {}).get("message")
+        return message
+
+    def _last_words(self, workflow: Mapping[str, Any], name: str) -> str | None:
+        """The line of a step's archived log that says why it failed."""
+        pods = attempts(workflow, name)
+        key = artifact_keys(pods[-1]).get("main-logs") if pods else None
+        try:
+            log = read_text(self.store, key) if key else None
+        except UnreachableError:  # the status is worth telling without it
+            return None
+        told = [line for line in (log or "").splitlines() if line.startswith(_TOLD)]
+        return told[-1].removeprefix(_TOLD) if told else None
+
     def _check_free(self, run: RunFolder) -> None:
         if not run.record.exists():
             return
@@ -364,10 +389,3 @@ class ArgoEngine:
 
 def _workflow_name(record: Mapping[str, Any]) -> str:
     return str(record["workflow"])
-
-
-def _first_error(steps: Sequence[Mapping[str, Any]]) -> str | None:
-    for step in steps:
-        if step["phase"] == FAILED:
-            return f"step {step['name']}: {step['error'] or 'failed'}"
-    return None

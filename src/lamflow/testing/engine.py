@@ -100,7 +100,7 @@ class EngineContract:
         engine, run = start(graph)
         status = engine.status(run)
         assert status["status"] == "failed"
-        assert status["error"].startswith("step bad: ")
+        assert status["error"] == "step bad: InputError: the frames are bad"
         phases = {name: step["phase"] for name, step in _steps(status).items()}
         assert phases == {"first": "succeeded", "bad": "failed", "last": "pending"}
         assert _steps(status)["bad"]["attempts"] == 1
