@@ -12,6 +12,7 @@ LABELLERS: Plugins[Labeller] = Plugins(
         "tblite": "lamflow.label.engines.tblite:Tblite",
         "gpaw": "lamflow.label.engines.gpaw:Gpaw",
         "pyscf": "lamflow.label.engines.pyscf:Pyscf",
+        "cp2k": "lamflow.label.engines.cp2k:Cp2k",
         "espresso": "lamflow.label.engines.espresso:Espresso",
         "teacher": "lamflow.label.engines.teacher:Teacher",
     },

@@ -157,6 +157,33 @@ def test_espresso_tells_how_to_install_it():
         labeller.check(["Al"], True)
 
 
+CP2K = {"cutoff_eV": 4000.0, "kpoint_spacing_per_A": 3.0, "vacuum_A": 2.0}
+needs_cp2k = pytest.mark.skipif(
+    shutil.which("cp2k.psmp") is None or not Path("/usr/share/cp2k").is_dir(),
+    reason="cp2k and cp2k-data are not installed",
+)
+
+
+@needs_cp2k
+@pytest.mark.slow
+class TestCp2k(LabellerConformance):
+    # squeezed helium: the cheapest thing with forces and pressure
+    crystal = Atoms("He2", [[0, 0, 0], [1.5, 0.4, 0.2]], cell=[[3, 0, 0], [0.5, 3, 0], [0, 0.3, 3]],
+                    pbc=True)  # fmt: skip
+    energy_change = (h2(0.74), h2(1.0), H2_STRETCH_EV, 0.3)  # the small box
+    force_tolerance_eV_per_A = 5e-3  # noqa: N815 - the grid is not infinitely fine
+
+    def make_labeller(self):
+        return LABELLERS.build("cp2k", CP2K)
+
+    def make_unconverged(self):
+        return LABELLERS.build("cp2k", {**CP2K, "max_cycles": 2})
+
+    def test_a_missing_basis_names_its_file(self):
+        with pytest.raises(InputError, match=r"BASIS_MOLOPT: label\.cp2k\.basis: has no NO-SUCH"):
+            LABELLERS.build("cp2k", {"basis": "NO-SUCH"}).check(["H"], True)
+
+
 @needs("pyscf")
 @pytest.mark.slow
 class TestPyscf(LabellerConformance):
