@@ -59,4 +59,4 @@ class Resources(StrictModel):
 
 
 Profiles = dict[Name, Resources]
-"""Resources by profile: `cpu` for the light steps, `gpu` for training, or a step's own name."""
+"""Resources by profile (`cpu`: the light steps, `train`), by operator (`label`) or by step."""

@@ -13,10 +13,12 @@ from typing import Any
 import yaml
 
 from lamflow import __version__
+from lamflow.config.document import suggest
 from lamflow.config.run import Resources, RunSettings
 from lamflow.engine.argo_keys import OutputKeys, artifact_file, input_key, step_prefix
 from lamflow.engine.graph import Graph, Origin, Source, Step
 from lamflow.engine.step import SCRATCH
+from lamflow.errors import InputError, Problem
 from lamflow.files import sha256_json
 
 DEFAULT_IMAGE = f"ghcr.io/lamflow/lamflow:{__version__}"
@@ -66,7 +68,7 @@ class ArgoOptions:
     finished
         Where outputs lie of steps that are done already and so left out: by step's key.
     resources
-        By profile or by step's name; replaces the defaults of the profiles.
+        By profile, operator or step; what they say replaces the defaults of the profiles.
     timeout_s
         Time limit of a step, s.
     retries
@@ -121,7 +123,14 @@ _Dumper.add_representer(str, _block)
 
 
 def render(graph: Graph, options: ArgoOptions) -> dict[str, Any]:
-    """Render the steps of a graph that are to be run as an Argo Workflow (plain data)."""
+    """Render the steps of a graph that are to be run as an Argo Workflow (plain data).
+
+    Raises
+    ------
+    InputError
+        The options give resources to something that is not there.
+    """
+    _check_resources(graph, options)
     raw = _render_with_dflow(graph, options)
     steps = {step.name: step for step in graph.steps}
     templates = raw["spec"]["templates"]
@@ -263,13 +272,36 @@ def _place_outputs(template: dict[str, Any], graph: Graph, step: Step, prefix: s
 
 
 def _resources(step: Step, options: ArgoOptions) -> Resources:
-    """Merge what the profile, the user's profile and the user's entry for the step ask for."""
+    """Merge what the profile and the user's entries ask for; the narrowest entry wins."""
     chosen = _DEFAULTS.get(step.operator.profile, Resources()).model_dump()
-    for name in (step.operator.profile, step.name):
+    for name in _resource_names(step):
         given = (options.resources or {}).get(name)
         if given is not None:
             chosen |= given.model_dump(exclude_unset=True)
     return Resources.model_validate(chosen)
+
+
+def _resource_names(step: Step) -> tuple[str, ...]:
+    """Names under which a user may give resources to a step, the narrowest last."""
+    return step.operator.profile, step.operator.name, step.name
+
+
+def _check_resources(graph: Graph, options: ArgoOptions) -> None:
+    """Refuse resources that no step would get, such as those under a misspelt name."""
+    known = {name for step in graph.steps for name in _resource_names(step)} | set(_DEFAULTS)
+    unknown = [name for name in options.resources or {} if name not in known]
+    if unknown:
+        raise InputError(
+            *(
+                Problem(
+                    f"resources.{name}",
+                    "",
+                    f"no profile, operator or step is called so{suggest(name, sorted(known))}; "
+                    f"there are {', '.join(sorted(known))}",
+                )
+                for name in unknown
+            )
+        )
 
 
 def _kubernetes_resources(wanted: Resources) -> dict[str, dict[str, str]]:

@@ -15,6 +15,7 @@ from lamflow.config.checks import load_checked_config
 from lamflow.config.run import Resources
 from lamflow.engine.graph import RECORD_PORT, Graph, Source
 from lamflow.engine.manifest import ArgoOptions, manifest_yaml, render, to_yaml
+from lamflow.errors import InputError
 from lamflow.testing.toy_operators import AppendParams, WriteParams, append, write
 
 WORKFLOWS = Path(__file__).parents[3] / "workflows"
@@ -212,3 +213,20 @@ def test_memory_grows_after_a_lack_of_it_where_the_profile_says_so() -> None:
     wanted = "{{=lastRetry.exitCode == '137' ? '16Gi' : '4Gi'}}"
     assert containers["main"]["resources"]["limits"]["memory"] == wanted
     assert containers["wait"]["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+
+
+def test_resources_for_an_operator_and_a_step_and_for_nothing() -> None:
+    resources = {
+        "cpu": Resources(image="all:1"),
+        "write": Resources(image="writers:1", memory=2),
+        "same-1": Resources(memory=3),
+    }
+    graph = Graph("toy", "toy")
+    for number in (1, 2):
+        graph.add(f"same-{number}", write, WriteParams(text="a"))
+    found = templates(render(graph, ArgoOptions(resources=resources)))
+    assert [found[f"same-{n}"]["script"]["image"] for n in (1, 2)] == ["writers:1"] * 2
+    memory = [found[f"same-{n}"]["script"]["resources"]["limits"]["memory"] for n in (1, 2)]
+    assert memory == ["3Gi", "2Gi"]
+    with pytest.raises(InputError, match=r"resources.wriet: .* did you mean 'write'"):
+        render(graph, ArgoOptions(resources={"wriet": Resources()}))
