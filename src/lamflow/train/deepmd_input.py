@@ -12,6 +12,8 @@ from lamflow.train.protocol import Head, TrainJob, TrainSettings
 
 CHECKPOINT = "model.ckpt"
 CURVE = "lcurve.out"
+FRESH = "RANDOM"
+"""DeePMD-kit's word for a head that begins with random weights."""
 
 # The weight of energies rises and that of forces falls with the learning rate (Zhang et al., PRL
 # 120, 143001, 2018); the last ones suit runs of thousands rather than millions of steps.
@@ -156,9 +158,13 @@ def _common(settings: TrainSettings) -> dict[str, Any]:
 
 def _single_task(job: TrainJob, data: Mapping[str, HeadData]) -> dict[str, Any]:
     head = job.heads[0]
-    model = merge(_seeded(job), {"type_map": list(job.type_map)})
     return {
-        "model": {**model, "data_stat_nbatch": _stat_batches(data[head.name])},
+        "model": {
+            **_seeded(job),
+            "type_map": list(job.type_map),
+            "data_stat_nbatch": _stat_batches(data[head.name]),
+            **_beginning(job, head.name),
+        },
         "loss": _loss(data[head.name]),
         "training": _data_sections(data[head.name], job.settings),
     }
@@ -175,7 +181,11 @@ def _multi_task(job: TrainJob, data: Mapping[str, HeadData]) -> dict[str, Any]:
         "fitting_net": model["fitting_net"],
     }
     branches = {
-        head.name: {**branch, "data_stat_nbatch": _stat_batches(data[head.name])}
+        head.name: {
+            **branch,
+            "data_stat_nbatch": _stat_batches(data[head.name]),
+            **_beginning(job, head.name),
+        }
         for head in job.heads
     }
     return {
@@ -197,7 +207,22 @@ def _stat_batches(data: HeadData) -> int:
 
 def _seeded(job: TrainJob) -> dict[str, Any]:
     seed = {"seed": job.settings.seed}
-    return merge(job.model, {"descriptor": seed, "fitting_net": seed})
+    frozen = job.start is not None and job.start.freeze_descriptor
+    return merge(job.model, {"descriptor": {**seed, "trainable": not frozen}, "fitting_net": seed})
+
+
+def _beginning(job: TrainJob, head: str) -> dict[str, str]:
+    """Say with which head of a checkpoint this one begins.
+
+    DeePMD-kit takes a branch that names none and is called as in the checkpoint as one to go on
+    with, its bias left alone; in a single-task input only the name says what to copy.
+    """
+    if job.start is None:
+        return {}
+    source = job.start.heads[head]
+    if source == head and len(job.heads) > 1:
+        return {}
+    return {"finetune_head": FRESH if source is None else source}
 
 
 def _loss(data: HeadData) -> dict[str, Any]:

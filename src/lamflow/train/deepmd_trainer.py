@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lamflow.errors import InputError, Problem
-from lamflow.files import read_json, sha256_json, write_json
+from lamflow.files import read_json, sha256_file, sha256_json, write_json
 from lamflow.progress import Progress, silent
 from lamflow.train.checkpoints import last_complete
 from lamflow.train.child import run_module, tail
@@ -94,8 +94,11 @@ class _Run:
 
     def _train(self, checkpoint: Path | None) -> None:
         arguments = ["--pt", "train", _INPUT, "--skip-neighbor-stat"]
+        start = self._job.start
         if checkpoint is not None:
             arguments += ["--restart", checkpoint.name]
+        elif start is not None:
+            arguments += ["--finetune", str(start.checkpoint.resolve())]
         try:
             run_module(
                 "deepmd",
@@ -144,7 +147,8 @@ def _prepare(job: TrainJob, workdir: Path) -> dict[str, Any]:
     if complaints := check_input(config):
         raise InputError(*(Problem("", "train.deepmd", text) for text in complaints))
     workdir.mkdir(parents=True, exist_ok=True)
-    identity = sha256_json(_without_paths(config))
+    start = sha256_file(job.start.checkpoint) if job.start else None
+    identity = sha256_json({"input": _without_paths(config), "start": start})
     kept = workdir / _JOB
     if kept.exists() and read_json(kept)["sha256"] != identity:
         raise InputError(

@@ -79,6 +79,27 @@ class TrainSettings:
 
 
 @dataclass(frozen=True)
+class Start:
+    """Weights that a training begins with, instead of random ones.
+
+    Attributes
+    ----------
+    checkpoint
+        A trained model (``model.pt``), single- or multi-task; `TrainJob.model` is its model.
+    heads
+        Per head of the job, the head of the checkpoint whose fitting net it begins with; None: a
+        fresh one. A head that keeps its name goes on as it was; any other has its elements'
+        reference energies refitted to its own data.
+    freeze_descriptor
+        Train the fitting nets only.
+    """
+
+    checkpoint: Path
+    heads: Mapping[str, str | None]
+    freeze_descriptor: bool = False
+
+
+@dataclass(frozen=True)
 class TrainJob:
     """Everything that decides what comes out of a training run.
 
@@ -92,12 +113,15 @@ class TrainJob:
         Chemical symbols the model knows; holds those of every head's data.
     settings
         How to train.
+    start
+        What to fine-tune; None: train from scratch.
     """
 
     heads: Sequence[Head]
     model: Mapping[str, Any]
     type_map: Sequence[str]
     settings: TrainSettings
+    start: Start | None = None
 
 
 @dataclass(frozen=True)
