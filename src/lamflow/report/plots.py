@@ -29,6 +29,7 @@ _CURVE_POINTS = 250
 _PARITY_POINTS = 20_000
 _MEV = 1000.0
 _WIDE_RANGE = 200.0
+_WILD = 0.02
 _RASTER_DPI, _SMALL_RASTER_DPI = 190, 100
 _FEW_HEADS = 8
 
@@ -138,9 +139,11 @@ def _lines(curves: Mapping[str, Curve], head: str, stem: str) -> list[_Line]:
 def _log_limits(
     lines: Iterable[Sequence[_Line]], bases: Iterable[float | None]
 ) -> tuple[float, float]:
-    levels = np.array([base for base in bases if base is not None and base > 0])
-    values = np.concatenate([levels, *(line.values for found in lines for line in found)])
-    return float(values.min() / 1.2), float(values.max() * 1.2)
+    """Limits that show the baselines and all but the wildest 2 % of the values."""
+    values = np.concatenate([line.values for found in lines for line in found])
+    low, high = np.quantile(values, [_WILD / 2, 1 - _WILD / 2])
+    levels = [base for base in bases if base is not None and base > 0]
+    return float(min([low, *levels]) / 1.2), float(max([high, *levels]) * 1.2)
 
 
 def _curve_caption(lines: Sequence[_Line], baseline: float | None, unit: str) -> str:

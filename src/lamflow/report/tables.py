@@ -13,6 +13,7 @@ ERROR_QUANTITIES = (
 )
 """Words, unit, and keys of RMSE and MAE in ``metrics.json``."""
 
+_NEARLY_EQUAL = 1.1
 _REQUIRED_KEYS = ("energy_rmse_meV_per_atom", "force_rmse_meV_per_A")
 
 
@@ -105,7 +106,10 @@ def _verdict(ours: float, theirs: float) -> tuple[str, str]:
         return "=", "equal"
     mark, word = ("▼", "smaller") if ours < theirs else ("▲", "larger")
     low, high = sorted((ours, theirs))
-    return (f"{mark} {high / low:.1f}×" if low > 0 else mark), word
+    if low == 0:
+        return mark, word
+    ratio = high / low
+    return f"{mark} {ratio:.{2 if ratio < _NEARLY_EQUAL else 1}f}×", word
 
 
 def beats_baseline(metrics: Mapping[str, Any]) -> tuple[list[str], list[str]]:
@@ -131,10 +135,10 @@ def headline(status: str, metrics: Mapping[str, Any]) -> str:
     if not total:
         return f"The run {status}; no head has been evaluated."
     heads = "head" if total == 1 else "heads"
+    if not winners:
+        return f"The model beats the baseline on none of {total} {heads}."
     sentence = f"The model beats the baseline on {len(winners)} of {total} {heads}"
-    if others:
-        sentence += f"; it does not on {', '.join(others)}"
-    return sentence + "."
+    return sentence + (f"; it does not on {', '.join(others)}." if others else ".")
 
 
 @dataclass(frozen=True)
@@ -190,29 +194,39 @@ def _leak_risk(fractions: Mapping[str, float] | None) -> str:
 
 @dataclass(frozen=True)
 class ReferenceTable:
-    """Element reference energies in eV: one row per element, one column per dataset."""
+    """Element reference energies in eV: one row per element, one column per dataset.
+
+    A star marks those that the compositions do not fix; `starred` tells whether there are any.
+    """
 
     datasets: tuple[str, ...]
     rows: tuple[tuple[str, tuple[str, ...]], ...]
+    starred: bool
 
 
 def reference_table(datasets: Sequence[Mapping[str, Any]]) -> ReferenceTable | None:
     """Collect the datasets' element references; None if no dataset has any."""
     known = {
-        plain(dataset.get("name")): references["energies"]
+        plain(dataset.get("name")): references
         for dataset in datasets
         if (references := dataset.get("references")) and references.get("energies")
     }
     if not known:
         return None
-    elements = list(dict.fromkeys(element for refs in known.values() for element in refs))
+    elements = list(
+        dict.fromkeys(e for references in known.values() for e in references["energies"])
+    )
     return ReferenceTable(
         tuple(known),
-        tuple(
-            (element, tuple(_energy(refs.get(element)) for refs in known.values()))
-            for element in elements
-        ),
-    )
+        tuple((e, tuple(_reference(e, references) for references in known.values()))
+              for e in elements),
+        any(references.get("underdetermined") for references in known.values()),
+    )  # fmt: skip
+
+
+def _reference(element: str, references: Mapping[str, Any]) -> str:
+    star = "*" if element in (references.get("underdetermined") or ()) else ""
+    return _energy(references["energies"].get(element)) + star
 
 
 def _energy(value: Any) -> str:

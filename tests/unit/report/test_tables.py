@@ -56,4 +56,31 @@ def test_references_have_a_column_per_dataset():
     assert table is not None
     assert table.datasets == ("Cu", "H2O-PD", "C12H26")
     assert dict(table.rows)["H"] == ("–", "−13.587", "−13.587")
+    assert not table.starred
     assert tables.reference_table([{"name": "x", "references": None}]) is None
+
+
+def test_references_that_the_data_do_not_fix_have_a_star():
+    references = {"energies": {"H": -5.0, "O": -5.0, "C": -7.0}, "underdetermined": ["H", "O"]}
+    table = tables.reference_table([{"name": "water", "references": references}])
+    assert table is not None
+    assert table.rows == (("H", ("−5.000*",)), ("O", ("−5.000*",)), ("C", ("−7.000",)))
+    assert table.starred
+
+
+@pytest.mark.parametrize(
+    ("ours", "mark"), [(51.0, "▲ 1.02×"), (25.0, "▼ 2.0×"), (50.0, "="), (0.0, "▼")]
+)
+def test_nearly_equal_errors_get_one_more_digit(ours, mark):
+    head = {"energy_rmse_meV_per_atom": ours, "baseline": {"energy_rmse_meV_per_atom": 50.0}}
+    assert tables.error_table({"heads": {"a": head}}, {}).rows[0].cells[0].mark == mark
+
+
+@pytest.mark.parametrize(
+    ("force", "sentence"),
+    [(1.0, "The model beats the baseline on 1 of 1 head."),
+     (3.0, "The model beats the baseline on none of 1 head.")],
+)  # fmt: skip
+def test_headline(force, sentence):
+    head = {"force_rmse_meV_per_A": force, "baseline": {"force_rmse_meV_per_A": 2.0}}
+    assert tables.headline("succeeded", {"heads": {"a": head}}) == sentence
