@@ -20,21 +20,17 @@ class Regression:
     what
         Test set, head and error, or system and property.
     old, new
-        The values; `new` is None if it was not tested.
+        The values; `new` is None if it was not tested, or could not be computed.
     """
 
     what: str
-    old: float | str
-    new: float | str | None
+    old: float
+    new: float | None
 
     def __str__(self) -> str:
         if self.new is None:
-            return f"{self.what}: was {_plain(self.old)}, is not tested any more"
-        return f"{self.what}: {_plain(self.old)} → {_plain(self.new)}"
-
-
-def _plain(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:.4g}"
+            return f"{self.what}: was {self.old:.4g}, is not known any more"
+        return f"{self.what}: {self.old:.4g} → {self.new:.4g}"
 
 
 @dataclass(frozen=True)
@@ -97,7 +93,7 @@ def _broken_properties(old: ModelContent, new: ModelContent) -> list[Regression]
     found = []
     for one in old.properties:
         now = after.get((one.system, one.name))
-        if one.passed and (now is None or not now.passed):
+        if one.passed and one.value is not None and (now is None or not now.passed):
             what = f"{one.system} {one.name} ({one.unit})"
             found.append(Regression(what, one.value, now.value if now else None))
     return found

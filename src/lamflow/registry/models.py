@@ -7,6 +7,7 @@ from typing import Any
 
 from lamflow.data.card import CARD, DatasetCard
 from lamflow.errors import InputError, Problem
+from lamflow.evaluate.properties.result import PropertyValue
 from lamflow.files import list_files, read_json
 from lamflow.progress import Progress, silent
 from lamflow.registry.names import check_name
@@ -76,6 +77,7 @@ def push_model(
         parts=describe_parts(files),
         card=card,
         results=_results(run / "result/metrics.json") if run else (),
+        properties=_properties(run / "result/properties.json") if run else (),
         config=_text(run / "config.yaml") if run else "",
         parents={str(release): release.sha256 for release in releases},
         ancestors=tuple(_ancestors(card, run)),
@@ -104,6 +106,16 @@ def _results(file: Path) -> tuple[TestResult, ...]:
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(Problem(str(file), "", f"can't be read as metrics: {error}")) from error
+
+
+def _properties(file: Path) -> tuple[PropertyValue, ...]:
+    """Read a run's ``properties.json``: what `lamflow.evaluate.properties.suite` found."""
+    if not file.is_file():
+        return ()
+    try:
+        return tuple(PropertyValue.model_validate(one) for one in read_json(file))
+    except (ValueError, TypeError) as error:
+        raise InputError(Problem(str(file), "", f"can't be read as properties: {error}")) from error
 
 
 def _numbers(head: Mapping[str, Any]) -> dict[str, float | None]:

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 from lamflow.config.base import PositiveInteger, StrictModel
 from lamflow.data.card import DatasetCard
 from lamflow.errors import InputError
+from lamflow.evaluate.properties.result import PropertyValue
 from lamflow.files import sha256_file, sha256_json
 from lamflow.registry.names import ReleaseName
 from lamflow.store.protocol import CorruptError, check_key
@@ -63,23 +64,6 @@ class TestResult(StrictModel):
     __test__ = False  # pytest would take it for a test
 
 
-class PropertyResult(StrictModel):
-    """A property that a model predicts for a system, such as a lattice constant."""
-
-    system: str
-    """Name of the system."""
-    name: str
-    """Name of the property."""
-    value: float
-    """What the model predicts, in `unit`."""
-    unit: str
-    """Unit of the value."""
-    reference: float | None = None
-    """What it should be, in `unit`."""
-    passed: bool
-    """Whether it is within its limits."""
-
-
 class ModelContent(StrictModel):
     """All that makes a model's version what it is."""
 
@@ -93,7 +77,7 @@ class ModelContent(StrictModel):
     """Elements, heads, cutoff, seed, device, versions: the card in the model's folder."""
     results: tuple[TestResult, ...] = ()
     """Errors for each head and test set."""
-    properties: tuple[PropertyResult, ...] = ()
+    properties: tuple[PropertyValue, ...] = ()
     """Properties of known systems."""
     config: str = ""
     """The run's configuration, as it was submitted."""

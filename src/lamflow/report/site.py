@@ -141,6 +141,7 @@ def _model(registry: Registry, named: Named, embedding_map: EmbeddingMap | None)
         versions=site_pages.version_lines(named),
         history=site_plots.history(named.releases),
         errors=error_table(site_pages.metrics_of(content), weights),
+        properties=site_pages.property_lines(content),
         squares=site_pages.periodic_table(
             site_pages.frames_by_element(content), "training frames of heads that have it"
         ),

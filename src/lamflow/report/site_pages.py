@@ -133,6 +133,22 @@ def version_lines(named: Named) -> list[Line]:
     return lines
 
 
+def property_lines(content: ModelContent) -> list[Line]:
+    """List the property tests of a version."""
+    return [
+        Line(
+            "",
+            f"{one.system}: {one.name}",
+            (
+                DASH if one.value is None else f"{one.value:.4g} {one.unit}",
+                DASH if one.reference is None else f"{one.reference:.4g} {one.unit}",
+                "✓ passed" if one.passed else f"✗ failed{': ' * bool(one.reason)}{one.reason}",
+            ),
+        )
+        for one in content.properties
+    ]
+
+
 def comparison(models: Sequence[Named]) -> list[tuple[str, list[Line]]]:
     """Compare the current versions of all models: per quantity, a line for each test set."""
     tables = []

@@ -6,10 +6,11 @@ import pytest
 from registry_runs import write_run
 
 from lamflow.errors import InputError
+from lamflow.evaluate.properties.result import PropertyValue
 from lamflow.registry.gate import compare, judge, promote
 from lamflow.registry.models import push_model
 from lamflow.registry.registry import Registry
-from lamflow.registry.release import ModelContent, PropertyResult
+from lamflow.registry.release import ModelContent
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def test_worse_than_tolerated_is_stopped(
 def test_what_is_not_tested_any_more_is_worse(candidate) -> None:
     old = candidate(80.0)
     new = old.model_copy(update={"results": ()})
-    assert "is not tested any more" in str(compare(old, new, 0.05)[0])
+    assert "is not known any more" in str(compare(old, new, 0.05)[0])
     assert compare(new, old, 0.05) == []
 
 
@@ -60,7 +61,9 @@ def test_a_property_that_breaks_is_worse(candidate) -> None:
     content = candidate(80.0)
 
     def having(value: float, *, passed: bool) -> ModelContent:
-        one = PropertyResult(system="Cu", name="a0", value=value, unit="Å", passed=passed)
+        one = PropertyValue(
+            system="Cu", name="a0", value=value, unit="Å", reference=3.6, passed=passed
+        )
         return content.model_copy(update={"properties": (one,)})
 
     good, bad = having(3.6, passed=True), having(4.1, passed=False)

@@ -85,6 +85,16 @@ def test_a_model_is_pushed_with_all_that_made_it(
     assert content.ancestors[-1].licence == "CC0-1.0"
 
 
+def test_properties_of_the_run_come_with_it(registry: Registry, run: Path) -> None:
+    one = {"system": "Cu fcc", "name": "C11", "value": 170.0, "unit": "GPa", "reference": 168.0,
+           "passed": True}  # fmt: skip
+    write_json(run / "result/properties.json", [one])
+    assert push(registry, run).properties[0].value == 170.0
+    write_json(run / "result/properties.json", [{}])
+    with pytest.raises(InputError, match=r"properties.json: can't be read as properties"):
+        push(registry, run)
+
+
 def test_a_model_folder_can_be_pushed_without_its_run(registry: Registry, run: Path) -> None:
     release = push_model(registry, run / "result/model", "open/water")
     assert isinstance(release.content, ModelContent)

@@ -11,6 +11,7 @@ from registry_runs import write_run
 
 from lamflow.errors import InputError
 from lamflow.evaluate.embedding import TypeMap, principal_plane
+from lamflow.files import write_json
 from lamflow.registry.datasets import add_dataset
 from lamflow.registry.models import push_model
 from lamflow.registry.registry import Registry
@@ -33,6 +34,12 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
     for number, rmse in enumerate((80.0, 70.0, 60.0), start=1):
         data = {"tio2": DEMO / "tio2", "mol3bpa": DEMO / "mol3bpa"}
         run = write_run(root / f"run-{number}", data, force_rmse=rmse, weights=str(number))
+        test = {"system": "Cu fcc", "name": "C11", "unit": "GPa", "reference": 168.0}
+        write_json(
+            run / "result/properties.json",
+            [test | {"value": 170.0, "passed": True},
+             test | {"name": "C12", "value": None, "passed": False, "reason": "not relaxed"}],
+        )  # fmt: skip
         push_model(
             registry, run / "result/model", "open/x", run=run,
             parents=[f"open/x@{number - 1}"] if number > 1 else [],
@@ -85,6 +92,8 @@ def test_a_model_page_shows_its_history(site: Path) -> None:
     assert "dataset open/tio2@1  300 frames" in text
     assert "90 % of the variance" in text
     assert "kind: pretrain" in text
+    assert "170 GPa" in text
+    assert "✗ failed: not relaxed" in text
     bare = (site / "model.open.y.html").read_text()
     assert "Errors over versions" not in bare
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _DISPLACEMENT = 0.01  # Å
 _MESH = (12, 12, 12)
+_NOISE = 0.05  # THz; acoustic modes at Γ are zero but for rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +37,7 @@ class Phonons:
     @property
     def is_stable(self) -> bool:
         """Whether no mode is imaginary, but for the noise of the acoustic ones at Γ."""
-        return bool(self.frequencies.min() > -0.05)
+        return bool(self.frequencies.min() > -_NOISE)
 
 
 def phonons(
@@ -86,7 +87,7 @@ def phonons(
     model.forces = [_forces(one, calculator) for one in model.supercells_with_displacements]
     model.produce_force_constants()
     model.symmetrize_force_constants()
-    model.run_mesh(_MESH)
+    model.run_mesh(_MESH, is_gamma_center=True)
     model.run_thermal_properties(temperatures=[temperature])
     capacity = float(model.get_thermal_properties_dict()["heat_capacity"][0])
     return Phonons(
