@@ -8,16 +8,20 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+from filelock import Timeout
 
 from lamflow import __version__
 from lamflow.context import ArgoServer, BucketPlace, find_context
 from lamflow.context_access import open_location, read_token
 from lamflow.engine.argo_api import ArgoApi, ConflictError, MissingError
 from lamflow.engine.argo_keys import OutputKeys
+from lamflow.engine.argo_pod import check_resources
 from lamflow.engine.argo_status import (
     GOING_ON,
     artifact_keys,
@@ -111,25 +115,24 @@ class ArgoEngine:
         UnreachableError
             Argo or the bucket does not answer or refuses.
         """
-        run.path.mkdir(parents=True, exist_ok=True)
-        self._check_free(run)
+        options = options_from(config)
+        check_resources(graph.steps, options.resources)
         again = {step.key for step in graph.dependents(redo)}
-        prefix = self.place.prefix
-        upload_inputs(self.store, prefix, graph, progress)
-        finished = find_finished(self.store, prefix, graph)
-        finished = {key: ports for key, ports in finished.items() if key not in again}
-        options = replace(
-            options_from(config), namespace=self.server.namespace, prefix=prefix, finished=finished,
-            name=f"{kubernetes_name(run.name)[:_NAME_LENGTH].rstrip('-')}-{secrets.token_hex(3)}",
-        )  # fmt: skip
-        write_text(run.path / "config.yaml", config_text)
-        write_json(run.path / "config.json", config)
-        write_json(run.path / "graph.json", graph_to_json(graph))
-        self._start_record(run, graph, finished, source)
-        if len(finished) < len(graph.steps):
-            self._create(run, graph, options)
-        else:
-            run.update(status=SUCCEEDED)
+        run.path.mkdir(parents=True, exist_ok=True)
+        with _locked(run):
+            self._check_free(run)
+            prefix = self.place.prefix
+            upload_inputs(self.store, prefix, graph, progress)
+            finished = find_finished(self.store, prefix, graph)
+            finished = {key: ports for key, ports in finished.items() if key not in again}
+            write_text(run.path / "config.yaml", config_text)
+            write_json(run.path / "config.json", config)
+            write_json(run.path / "graph.json", graph_to_json(graph))
+            self._start_record(run, graph, finished, source)
+            if len(finished) < len(graph.steps):
+                self._create(run, graph, replace(options, finished=finished))
+            else:
+                run.update(status=SUCCEEDED)
 
     def status(self, run: RunFolder) -> dict[str, Any]:
         """Status of a run and its steps, as `lamflow.engine.records.run_status` has it.
@@ -146,15 +149,14 @@ class ArgoEngine:
         else:  # all was done already, or it was never started or is deleted and not archived
             phase = record["status"] if record["status"] not in GOING_ON else FAILED
         steps = [self._step(workflow, record, step) for step in record["steps"]]
-        error = record["error"] if record["status"] == FAILED else None
-        if phase == FAILED and not error:
-            error = self._why(run, workflow, steps) or record["error"]
-        if phase != record["status"] or (error or record["error"]) != record["error"]:
-            run.update(status=phase, error=error or record["error"])
+        error = None
+        if phase == FAILED:
+            error = record["error"] or self._why(run, workflow, steps)
+        if (phase, error) != (record["status"], record["error"]):
+            run.update(status=phase, error=error)
         return {
             "run": run.name, "kind": record["kind"], "engine": "argo", "status": phase,
-            "error": error if phase == FAILED else None,
-            "created": record["created"], "attempts": record["attempts"],
+            "error": error, "created": record["created"], "attempts": record["attempts"],
             "result": str(run.result) if phase == SUCCEEDED and run.result.is_dir() else None,
             "context": record["context"], "link": record["link"], "steps": steps,
         }  # fmt: skip
@@ -331,7 +333,10 @@ class ArgoEngine:
         )  # fmt: skip
 
     def _create(self, run: RunFolder, graph: Graph, options: ArgoOptions) -> None:
-        name = str(options.name)
+        name = kubernetes_name(run.name)[:_NAME_LENGTH].rstrip("-") + f"-{secrets.token_hex(3)}"
+        options = replace(
+            options, name=name, namespace=self.server.namespace, prefix=self.place.prefix
+        )
         manifest = render(replace(graph, name=run.name), options)
         write_text(run.path / "manifest.yaml", to_yaml(manifest))
         attempt = {"workflow": name, "started": time.time()}
@@ -385,6 +390,16 @@ class ArgoEngine:
             "cached": step["key"] in record["reused"],
             "seconds": None if seconds is None else round(seconds, 2),
         }
+
+
+@contextmanager
+def _locked(run: RunFolder) -> Iterator[None]:
+    """Keep two commands from submitting one run at the same time."""
+    try:
+        with run.lock():
+            yield
+    except Timeout:
+        raise RunError(f"run {run.name} is being submitted by another command") from None
 
 
 def _workflow_name(record: Mapping[str, Any]) -> str:

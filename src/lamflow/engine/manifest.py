@@ -13,12 +13,16 @@ from typing import Any
 import yaml
 
 from lamflow import __version__
-from lamflow.config.document import suggest
 from lamflow.config.run import Resources, RunSettings
 from lamflow.engine.argo_keys import OutputKeys, artifact_file, input_key, step_prefix
+from lamflow.engine.argo_pod import (
+    POD_PATCH,
+    POD_SECURITY,
+    check_resources,
+    finish_pod,
+    resources_of,
+)
 from lamflow.engine.graph import Graph, Origin, Source, Step
-from lamflow.engine.step import SCRATCH
-from lamflow.errors import InputError, Problem
 from lamflow.files import sha256_json
 
 DEFAULT_IMAGE = f"ghcr.io/lamflow/lamflow:{__version__}"
@@ -26,29 +30,6 @@ _DAY_S = 86_400
 _ENTRYPOINT = "run"
 _KEY = "lamflow.io/key"
 _LABEL_LENGTH = 63
-_SCRATCH_VOLUME = "/scratch"
-# Kubernetes' "restricted" pod standard, plus a root file system that can't be written.
-_CONTAINER_SECURITY = {
-    "allowPrivilegeEscalation": False,
-    "capabilities": {"drop": ["ALL"]},
-    "readOnlyRootFilesystem": True,
-}
-# Argo's own containers beside the step's meet the standard, too, whatever the cluster's defaults.
-_ARGO_SECURITY = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-_POD_PATCH = {
-    "initContainers": [{"name": "init", "securityContext": _ARGO_SECURITY}],
-    "containers": [{"name": "wait", "securityContext": _ARGO_SECURITY}],
-}
-_POD_SECURITY = {
-    "runAsNonRoot": True,
-    "runAsUser": 1000,
-    "fsGroup": 1000,
-    "seccompProfile": {"type": "RuntimeDefault"},
-}
-_DEFAULTS = {
-    "cpu": Resources(cpu=1, memory=4),
-    "train": Resources(cpu=4, memory=16, gpu=1, shared_memory=4),
-}
 
 
 @dataclass(frozen=True)
@@ -82,7 +63,7 @@ class ArgoOptions:
     prefix: str = "lamflow"
     name: str | None = None
     finished: Mapping[str, OutputKeys] = field(default_factory=dict)
-    resources: Mapping[str, Resources] | None = None
+    resources: Mapping[str, Resources] = field(default_factory=dict)
     timeout_s: float | None = None
     retries: int = 2
     parallel: int | None = None
@@ -130,15 +111,18 @@ def render(graph: Graph, options: ArgoOptions) -> dict[str, Any]:
     InputError
         The options give resources to something that is not there.
     """
-    _check_resources(graph, options)
+    check_resources(graph.steps, options.resources)
     raw = _render_with_dflow(graph, options)
     steps = {step.name: step for step in graph.steps}
     templates = raw["spec"]["templates"]
     for template in templates:
         if template["name"] in steps:
             step = steps[template["name"]]
-            _finish_template(template, step, options)
+            wanted = resources_of(step, options.resources)
+            finish_pod(template, step, wanted, options.timeout_s, options.retries)
+            _label(template, step)
             _place_outputs(template, graph, step, options.prefix)
+            _drop_empty(template)
         else:
             _finish_dag(template)
     return {
@@ -164,7 +148,7 @@ def _render_with_dflow(graph: Graph, options: ArgoOptions) -> dict[str, Any]:
         return S3Artifact(key=options.finished[origin.step.key][origin.port])
 
     def template_options(step: Step) -> Mapping[str, Any]:
-        image = _resources(step, options).image or DEFAULT_IMAGE
+        image = resources_of(step, options.resources).image or DEFAULT_IMAGE
         # dflow merges templates that are equal; the key makes each step's its own.
         return {"command": ["python3"], "image": image, "annotations": {_KEY: step.key}}
 
@@ -195,8 +179,8 @@ def _spec(raw: Mapping[str, Any], options: ArgoOptions) -> dict[str, Any]:
     spec: dict[str, Any] = {
         "entrypoint": raw["entrypoint"],
         "serviceAccountName": options.service_account,
-        "securityContext": _POD_SECURITY,
-        "podSpecPatch": json.dumps(_POD_PATCH),
+        "securityContext": POD_SECURITY,
+        "podSpecPatch": json.dumps(POD_PATCH),
         "archiveLogs": True,
         "podGC": {"strategy": "OnPodSuccess"},
         "ttlStrategy": {"secondsAfterSuccess": 7 * _DAY_S, "secondsAfterFailure": 30 * _DAY_S},
@@ -219,49 +203,16 @@ def _finish_dag(template: dict[str, Any]) -> None:
     _drop_empty(template)
 
 
-def _finish_template(template: dict[str, Any], step: Step, options: ArgoOptions) -> None:
-    wanted = _resources(step, options)
-    script = template["script"]
-    script["securityContext"] = _CONTAINER_SECURITY
-    script["resources"] = _kubernetes_resources(wanted)
-    script["volumeMounts"] = [{"name": "tmp", "mountPath": "/tmp"}]  # noqa: S108
-    script["env"] = [
-        {"name": "HOME", "value": "/tmp"},  # noqa: S108
-        {"name": "MPLCONFIGDIR", "value": "/tmp/matplotlib"},  # noqa: S108
-        *_thread_limits(wanted),
-    ]
-    if _SCRATCH_VOLUME in wanted.volumes.values():  # checkpoints outlive the pod there
-        script["env"].append({"name": SCRATCH, "value": f"{_SCRATCH_VOLUME}/{step.key}"})
-    script["envFrom"] = [{"secretRef": {"name": name}} for name in wanted.secrets]
-    volumes: list[dict[str, Any]] = [{"name": "tmp", "emptyDir": {}}]
-    if wanted.shared_memory:
-        size = f"{wanted.shared_memory:g}Gi"
-        volumes.append({"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": size}})
-        script["volumeMounts"].append({"name": "shm", "mountPath": "/dev/shm"})  # noqa: S108
-    for number, (claim, path) in enumerate(wanted.volumes.items()):
-        name = f"claim-{number}"
-        volumes.append({"name": name, "persistentVolumeClaim": {"claimName": claim}})
-        script["volumeMounts"].append({"name": name, "mountPath": path})
-    timeout = wanted.timeout * 60 if wanted.timeout else options.timeout_s
-    template |= {
-        "volumes": volumes,
-        "nodeSelector": wanted.node_selector,
-        "tolerations": list(wanted.tolerations),
-        "affinity": wanted.affinity,
-        "priorityClassName": wanted.priority_class,
-        "podSpecPatch": _memory_patch(wanted),
-        "timeout": f"{timeout:.0f}s" if timeout else None,
-        "retryStrategy": _retry(options.retries if wanted.retries is None else wanted.retries),
-        "metadata": {
-            "labels": {
-                "lamflow.io/step": kubernetes_name(step.name)[:_LABEL_LENGTH].rstrip("-"),
-                "lamflow.io/operator": kubernetes_name(step.operator.name),
-                "lamflow.io/profile": kubernetes_name(step.operator.profile),
-            },
-            "annotations": {_KEY: step.key},
+def _label(template: dict[str, Any], step: Step) -> None:
+    operator = step.operator
+    template["metadata"] = {
+        "labels": {
+            "lamflow.io/step": kubernetes_name(step.name)[:_LABEL_LENGTH].rstrip("-"),
+            "lamflow.io/operator": kubernetes_name(operator.name),
+            "lamflow.io/profile": kubernetes_name(operator.profile),
         },
+        "annotations": {_KEY: step.key},
     }
-    _drop_empty(template)
 
 
 def _place_outputs(template: dict[str, Any], graph: Graph, step: Step, prefix: str) -> None:
@@ -269,80 +220,6 @@ def _place_outputs(template: dict[str, Any], graph: Graph, step: Step, prefix: s
     folder = f"{step_prefix(prefix, step.key)}/{{{{pod.name}}}}"
     for artifact in template["outputs"]["artifacts"]:
         artifact["s3"] = {"key": f"{folder}/{artifact_file(graph, step, artifact['name'])}"}
-
-
-def _resources(step: Step, options: ArgoOptions) -> Resources:
-    """Merge what the profile and the user's entries ask for; the narrowest entry wins."""
-    chosen = _DEFAULTS.get(step.operator.profile, Resources()).model_dump()
-    for name in _resource_names(step):
-        given = (options.resources or {}).get(name)
-        if given is not None:
-            chosen |= given.model_dump(exclude_unset=True)
-    return Resources.model_validate(chosen)
-
-
-def _resource_names(step: Step) -> tuple[str, ...]:
-    """Names under which a user may give resources to a step, the narrowest last."""
-    return step.operator.profile, step.operator.name, step.name
-
-
-def _check_resources(graph: Graph, options: ArgoOptions) -> None:
-    """Refuse resources that no step would get, such as those under a misspelt name."""
-    known = {name for step in graph.steps for name in _resource_names(step)} | set(_DEFAULTS)
-    unknown = [name for name in options.resources or {} if name not in known]
-    if unknown:
-        raise InputError(
-            *(
-                Problem(
-                    f"resources.{name}",
-                    "",
-                    f"no profile, operator or step is called so{suggest(name, sorted(known))}; "
-                    f"there are {', '.join(sorted(known))}",
-                )
-                for name in unknown
-            )
-        )
-
-
-def _kubernetes_resources(wanted: Resources) -> dict[str, dict[str, str]]:
-    requests = {}
-    if wanted.cpu:
-        requests["cpu"] = f"{wanted.cpu:g}"
-    if wanted.memory:
-        requests["memory"] = f"{wanted.memory:g}Gi"
-    limits = {key: value for key, value in requests.items() if key == "memory"}
-    if wanted.gpu:
-        limits["nvidia.com/gpu"] = str(wanted.gpu)
-    return {"requests": requests, "limits": limits}
-
-
-def _memory_patch(wanted: Resources) -> str | None:
-    """More memory for the attempt that follows one which was killed (exit code 137)."""
-    if not wanted.memory_after_oom or not wanted.memory:
-        return None
-    usual, more = (f"'{size:g}Gi'" for size in (wanted.memory, wanted.memory_after_oom))
-    size = {"memory": f"{{{{=lastRetry.exitCode == '137' ? {more} : {usual}}}}}"}
-    main = {"name": "main", "resources": {"requests": size, "limits": size}}
-    return json.dumps({**_POD_PATCH, "containers": [*_POD_PATCH["containers"], main]})
-
-
-def _thread_limits(wanted: Resources) -> list[dict[str, str]]:
-    threads = str(max(1, int(wanted.cpu or 1)))
-    return [{"name": name, "value": threads} for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")]
-
-
-def _retry(limit: int) -> dict[str, Any]:
-    """Try again what may pass: exit code 75, a lost node, too little memory, a crash, time-out.
-
-    Argo gives the exit code as text, "-1" if there was none. 2 is bad input and 3 a failed step;
-    1 is a Python that could not even load lamflow: none of these gets better.
-    """
-    return {
-        "limit": str(limit),
-        "retryPolicy": "Always",
-        "expression": "lastRetry.exitCode not in ['1', '2', '3']",
-        "backoff": {"duration": "30s", "factor": "2", "maxDuration": "1h"},
-    }
 
 
 def _drop_empty(node: Any) -> None:

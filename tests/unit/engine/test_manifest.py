@@ -103,7 +103,7 @@ def test_no_secret_of_the_environment_is_in_a_manifest(monkeypatch: pytest.Monke
     monkeypatch.setitem(config, "token", "hush-config")
     monkeypatch.setitem(s3_config, "secret_key", "hush-key")
     monkeypatch.setitem(s3_config, "access_key", "hush-access")
-    text = rendered_file(FILES[0])
+    text = rendered_file(WORKFLOWS / "pretrain.yaml")
     assert "hush" not in text
 
 
@@ -230,3 +230,13 @@ def test_resources_for_an_operator_and_a_step_and_for_nothing() -> None:
     assert memory == ["3Gi", "2Gi"]
     with pytest.raises(InputError, match=r"resources.wriet: .* did you mean 'write'"):
         render(graph, ArgoOptions(resources={"wriet": Resources()}))
+
+
+def test_what_is_not_said_stays_as_the_profile_has_it() -> None:
+    config = load_checked_config(
+        WORKFLOWS / "pretrain.yaml", ["resources={train: {gpu: 0}}"]
+    ).config
+    manifest = yaml.safe_load(manifest_yaml(build_graph(config), config))
+    resources = templates(manifest)["train"]["script"]["resources"]
+    assert resources["requests"] == {"cpu": "4", "memory": "16Gi"}
+    assert resources["limits"] == {"memory": "16Gi"}
