@@ -5,16 +5,19 @@ vectors or the order of atoms of one element have the same fingerprint.
 """
 
 import hashlib
+import importlib
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
 
 import numpy as np
 
 from lamflow.data.frames import FloatArray, IntArray, System
 
 CUTOFF_A = 6.0
-_CENTRES = 16
-_WIDTH_A = CUTOFF_A / _CENTRES
+_BINS = 24
 _DIMENSIONS = 24
 
 
@@ -54,15 +57,25 @@ def neighbour_pairs(coords: FloatArray, cell: FloatArray | None, cutoff: float =
     -----
     Source: cell lists, as the library vesin (Fraux et al.) implements them.
     """
-    import vesin  # type: ignore[import-untyped]
-
-    finder = vesin.NeighborList(cutoff=cutoff, full_list=False, n_threads=1)
+    finder = _vesin().NeighborList(cutoff=cutoff, full_list=False, n_threads=1)
     box = np.zeros((3, 3)) if cell is None else cell
     i, j, vectors, distances = finder.compute(coords, box, cell is not None, "ijDd")
     return Pairs(i.astype(np.int64), j.astype(np.int64), vectors, distances)
 
 
-def fingerprint(coords: FloatArray, cell: FloatArray | None, numbers: IntArray) -> FloatArray:
+@cache
+def _vesin() -> ModuleType:
+    """Import vesin without torch, which it would import where it is installed (400 MB, seconds)."""
+    if "torch" in sys.modules:
+        return importlib.import_module("vesin")
+    sys.modules["torch"] = None  # type: ignore[assignment]
+    try:
+        return importlib.import_module("vesin")
+    finally:
+        del sys.modules["torch"]
+
+
+def fingerprint(pairs: Pairs, numbers: IntArray) -> FloatArray:
     """Return the fingerprint of one frame, (24,), no unit.
 
     A smooth histogram of pair distances per pair of elements, per atom, projected on 24 fixed
@@ -70,8 +83,8 @@ def fingerprint(coords: FloatArray, cell: FloatArray | None, numbers: IntArray) 
 
     Parameters
     ----------
-    coords, cell
-        As in `neighbour_pairs`.
+    pairs
+        All pairs within `CUTOFF_A`.
     numbers
         (natoms,) an integer per element that means the same in all frames.
 
@@ -80,18 +93,23 @@ def fingerprint(coords: FloatArray, cell: FloatArray | None, numbers: IntArray) 
     Sources: radial distribution fingerprints, Oganov & Valle, J. Chem. Phys. 130, 104504 (2009);
     projection that keeps distances, Johnson & Lindenstrauss, Contemp. Math. 26, 189 (1984).
     """
-    pairs = neighbour_pairs(coords, cell)
     low = np.minimum(numbers[pairs.first], numbers[pairs.second])
     high = np.maximum(numbers[pairs.first], numbers[pairs.second])
     kinds, kind = np.unique(low * 1000 + high, return_inverse=True)
-    centres = (np.arange(_CENTRES) + 0.5) * _WIDTH_A
-    # Smooth to zero at the cutoff: a pair that crosses it must not make a jump.
-    weight = 0.5 * (np.cos(np.pi * pairs.distances / CUTOFF_A) + 1)
-    bumps = np.exp(-0.5 * ((pairs.distances[:, None] - centres) / _WIDTH_A) ** 2) * weight[:, None]
+    # Smooth to zero at the cutoff: a pair that crosses it must not make a jump. For the same
+    # reason each pair is shared between the two bins that it lies between.
+    weight = 0.5 * (np.cos(np.pi * pairs.distances / CUTOFF_A) + 1) / len(numbers)
+    place = pairs.distances / CUTOFF_A * (_BINS - 1)
+    left = place.astype(np.int64)
+    share = place - left
+    bins = kind * (_BINS + 1) + left
+    size = len(kinds) * (_BINS + 1)
+    table = np.bincount(bins, weight * (1 - share), size) + np.bincount(
+        bins + 1, weight * share, size
+    )
     result = np.zeros(_DIMENSIONS)
-    for index, code in enumerate(kinds):
-        histogram = bumps[kind == index].sum(axis=0) / len(numbers)
-        result += histogram @ _projection(int(code))
+    for histogram, code in zip(table.reshape(-1, _BINS + 1), kinds, strict=True):
+        result += histogram[:_BINS] @ _projection(int(code))
     return result
 
 
@@ -104,7 +122,12 @@ def fingerprints(system: System) -> Iterator[tuple[str, FloatArray]]:
         coords = system.coords[index]
         usable = bool(np.isfinite(coords).all()) and (cell is None or _usable_cell(cell))
         name = composition(system, index)
-        yield name, fingerprint(coords, cell, numbers) if usable else np.full(_DIMENSIONS, np.nan)
+        yield name, fingerprint(neighbour_pairs(coords, cell), numbers) if usable else unusable()
+
+
+def unusable() -> FloatArray:
+    """Return the fingerprint of a frame that has none."""
+    return np.full(_DIMENSIONS, np.nan)
 
 
 def composition(system: System, index: int) -> str:
@@ -128,10 +151,10 @@ _projections: dict[int, FloatArray] = {}
 
 
 def _projection(code: int) -> FloatArray:
-    """Return (centres, dimensions) random directions that depend on the element pair alone."""
+    """Return (bins, dimensions) random directions that depend on the element pair alone."""
     if code not in _projections:
         seed = int.from_bytes(hashlib.sha256(str(code).encode()).digest()[:8], "big")
         generator = np.random.default_rng(seed)
-        directions = generator.standard_normal((_CENTRES, _DIMENSIONS))
+        directions = generator.standard_normal((_BINS, _DIMENSIONS))
         _projections[code] = directions / np.sqrt(_DIMENSIONS)
     return _projections[code]

@@ -2,10 +2,15 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from lamflow.data.fingerprint import fingerprint, fingerprints, neighbour_pairs
+from lamflow.data.fingerprint import fingerprint as of_pairs
+from lamflow.data.fingerprint import fingerprints, neighbour_pairs
 
 CELL = np.array([[7.0, 0, 0], [1.0, 8.0, 0], [0.5, -1.0, 9.0]])
 NUMBERS = np.array([8, 8, 22, 22, 8, 1])
+
+
+def fingerprint(coords: np.ndarray, cell: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    return of_pairs(neighbour_pairs(coords, cell), numbers)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lamflow.data.fingerprint import composition, fingerprint, neighbour_pairs
+from lamflow.data.fingerprint import composition, fingerprint, neighbour_pairs, unusable
 from lamflow.data.frames import FloatArray, IntArray, System
 
 BAD_ENERGY, BAD_FORCE, BAD_VIRIAL, BAD_COORD, BAD_CELL = 1, 2, 4, 8, 16
@@ -165,16 +165,11 @@ def _geometry(
     cell = None if system.cells is None else system.cells[index]
     coords = system.coords[index]
     if broken & (BAD_COORD | BAD_CELL):
-        return closest, fingerprint_nan()
+        return closest, unusable()
     pairs = neighbour_pairs(coords, cell)
     low = np.minimum(kinds[pairs.first], kinds[pairs.second])
     high = np.maximum(kinds[pairs.first], kinds[pairs.second])
     # Place of (low, high) in the upper triangle, row by row.
     place = low * nelements - low * (low - 1) // 2 + high - low
     np.minimum.at(closest, place, pairs.distances)
-    return closest, fingerprint(coords, cell, kinds)
-
-
-def fingerprint_nan() -> FloatArray:
-    """Return the fingerprint of a frame that has none."""
-    return np.full(24, np.nan)
+    return closest, fingerprint(pairs, kinds)
