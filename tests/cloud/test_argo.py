@@ -11,6 +11,8 @@ from certificates import certificate
 
 from lamflow.cli import main as command
 from lamflow.context import add_context
+from lamflow.engine.argo import ArgoEngine
+from lamflow.errors import UnreachableError
 from lamflow.testing.s3_servers import BUCKET, S3Server, moto_server
 
 DATA = Path(__file__).parents[2] / "workflows/data/mol3bpa"
@@ -370,3 +372,33 @@ def test_without_a_context_the_next_step_is_told(lamflow) -> None:
     code, _, err = submit(lamflow, "--context", "stup")
     assert code == 2
     assert "did you mean 'stub'" in err
+
+
+def test_following_a_run_outlasts_a_server_that_is_away_for_a_while(
+    lamflow, stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lamflow.engine.argo_api._TRIES", 0)
+    submit(lamflow, "--detach")
+    advance = stub.advance
+
+    def go_away_once(workflow: dict) -> None:
+        monkeypatch.setattr(stub, "advance", advance)
+        stub.faults = [503] * 3
+        advance(workflow)
+
+    monkeypatch.setattr(stub, "advance", go_away_once)
+    code, _, err = lamflow("watch", "tiny")
+    assert code == 0, err
+    assert stub.faults == []
+
+
+def test_a_token_that_was_renewed_is_read_again(
+    stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = ArgoEngine("stub")
+    engine.api.list_live()
+    monkeypatch.setattr("argo_stub.TOKEN", "renewed-1882")
+    with pytest.raises(UnreachableError, match="401"):
+        engine.api.list_live()
+    monkeypatch.setenv("STUB_TOKEN", "renewed-1882")
+    engine.api.list_live()

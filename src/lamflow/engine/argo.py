@@ -54,6 +54,7 @@ from lamflow.progress import Progress, silent
 from lamflow.store.protocol import Store
 
 _FRESH_S = 2.0  # a status that is younger is not asked for again
+_PATIENCE_S = 600.0  # so long a server may be away while a run is followed
 _RECONNECT_S = 2.0
 _NAME_LENGTH = 45
 _TOLD = "lamflow: "  # how `lamflow.engine.step` begins the line that says why
@@ -367,6 +368,10 @@ class ArgoEngine:
                 workflow = self.api.get(name, record.get("uid") if archived else None)
             except MissingError:
                 workflow = {}
+            except UnreachableError:
+                if when and time.monotonic() - when < _PATIENCE_S:
+                    return workflow
+                raise
             self._seen[name] = (time.monotonic(), workflow)
         return workflow
 
