@@ -25,6 +25,7 @@ from lamflow.data.checks.settings import CheckSettings
 from lamflow.data.checks.systems import system_faults
 from lamflow.data.dataset import Dataset
 from lamflow.data.frames import System
+from lamflow.data.source import retyped
 from lamflow.data.writer import DatasetWriter
 from lamflow.errors import InputError, Problem
 from lamflow.files import new_folder, write_json
@@ -144,7 +145,7 @@ def _measure(dataset: Dataset, progress: Progress) -> tuple[list[_Place], dict[s
     table: dict[str, Chemistry] = {}
     for index, one in enumerate(dataset.sources):
         for system in one.chunks(_CHUNK):
-            measure(system, index, len(places), table)
+            measure(retyped(system, dataset.type_map), index, len(places), table)
             places += [_Place(index, int(origin)) for origin in system.origins]
             progress(len(places), dataset.nframes, {"measuring": one.name})
     return places, table

@@ -14,18 +14,21 @@ from lamflow.data.deepmd_npy import NpySystem, find_npy_systems, is_npy_system, 
 from lamflow.data.dpdata_files import open_dpdata
 from lamflow.data.elements import sorted_symbols, unknown_symbols
 from lamflow.data.frames import System
+from lamflow.data.jarvis_files import FORMAT as JARVIS
+from lamflow.data.jarvis_files import open_jarvis
 from lamflow.data.source import Source, ordered_labels, retyped
 from lamflow.errors import InputError, Problem
 
 NPY = "deepmd/npy"
 NPY_MIXED = "deepmd/npy/mixed"
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
-# File names that only dpdata's reader understands with all labels.
-_DPDATA_NAMES = {
+# File names that ASE does not read, or not with all labels.
+_OTHER_NAMES = {
     "OUTCAR*": "vasp/outcar",
     "*.hdf5": "deepmd/hdf5",
     "*.h5": "deepmd/hdf5",
     "running_scf.log": "abacus/scf",
+    "id_prop.json": JARVIS,
 }
 _ASE_NAMES = {
     "*.extxyz": "extxyz",
@@ -171,6 +174,8 @@ def _file_opener(file: Path, root: Path, fmt: str | None) -> Callable[[], Source
         name = _name(file, root)
         if chosen == "ase":
             return open_ase(file, name)
+        if chosen == JARVIS:
+            return open_jarvis(file, name)
         if chosen in set(_ASE_NAMES.values()) or _is_ase_only(chosen):
             return open_ase(file, name, chosen)
         return open_dpdata(file, name, chosen)
@@ -188,7 +193,7 @@ def _is_ase_only(fmt: str) -> bool:
 def _data_files(folder: Path) -> list[Path]:
     from lamflow.files import list_files
 
-    patterns = [*_DPDATA_NAMES, *_ASE_NAMES]
+    patterns = [*_OTHER_NAMES, *_ASE_NAMES]
     return [
         path
         for path in list_files(folder)
@@ -202,7 +207,7 @@ def _guess(file: Path) -> str:
         with file.open("rb") as stream:
             if stream.read(len(_HDF5_MAGIC)) == _HDF5_MAGIC:
                 return "deepmd/hdf5"
-    for names in (_DPDATA_NAMES, _ASE_NAMES):
+    for names in (_OTHER_NAMES, _ASE_NAMES):
         for pattern, fmt in names.items():
             if fnmatch.fnmatch(file.name, pattern):
                 return fmt

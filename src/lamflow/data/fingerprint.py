@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -57,10 +58,16 @@ def neighbour_pairs(coords: FloatArray, cell: FloatArray | None, cutoff: float =
     -----
     Source: cell lists, as the library vesin (Fraux et al.) implements them.
     """
-    finder = _vesin().NeighborList(cutoff=cutoff, full_list=False, n_threads=1)
+    finder = _finder(cutoff)
     box = np.zeros((3, 3)) if cell is None else cell
     i, j, vectors, distances = finder.compute(coords, box, cell is not None, "ijDd")
     return Pairs(i.astype(np.int64), j.astype(np.int64), vectors, distances)
+
+
+@cache
+def _finder(cutoff: float) -> Any:
+    """Keep one neighbour list per cutoff: it reuses its memory."""
+    return _vesin().NeighborList(cutoff=cutoff, full_list=False, n_threads=1)
 
 
 @cache

@@ -1,3 +1,4 @@
+import json
 import os
 from pathlib import Path
 
@@ -218,3 +219,26 @@ def test_unknown_format_suggests_one(tmp_path: Path) -> None:
     (tmp_path / "a.dat").write_text("x")
     with pytest.raises(InputError, match="did you mean 'vasp/outcar'"):
         Dataset.open(tmp_path / "a.dat", fmt="vasp/outcarr")
+
+
+def test_reads_id_prop_json(tmp_path: Path) -> None:
+    atoms = {"lattice_mat": np.diag([2.0, 3.0, 4.0]).tolist(), "coords": [[0.5, 0, 0]],
+             "elements": ["Ni"], "cartesian": False}  # fmt: skip
+    entry = {"jid": "1", "atoms": atoms, "total_energy": -5.5, "forces": [[0, 0, 0.1]],
+             "stresses": [1, 2, 3, 4, 5, 6]}  # fmt: skip
+    (tmp_path / "id_prop.json").write_text(json.dumps([entry, entry]))
+    dataset = Dataset.open(tmp_path)
+    (system,) = dataset.systems()
+    assert (dataset.fmt, dataset.nframes) == ("jarvis/id_prop", 2)
+    assert system.coords[0].tolist() == [[1.0, 0, 0]]
+    assert system.virials is not None
+    # VASP's order xx yy zz xy yz zx, kbar · Å³ to eV.
+    expected = np.array([[1, 4, 6], [4, 2, 5], [6, 5, 3]]) * 24 / 1602.1766
+    np.testing.assert_allclose(system.virials[0], expected)
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '[{"atoms": {}}]'])
+def test_malformed_id_prop_json(text: str, tmp_path: Path) -> None:
+    (tmp_path / "id_prop.json").write_text(text)
+    with pytest.raises(InputError, match=r"id_prop.json"):
+        Dataset.open(tmp_path)

@@ -8,7 +8,7 @@ import numpy as np
 from lamflow.data.dataset import Dataset
 from lamflow.data.deepmd_npy import NpySystem
 from lamflow.data.frames import System
-from lamflow.data.source import Source
+from lamflow.data.source import Source, retyped
 
 _OPEN_FILES = 8
 
@@ -37,8 +37,10 @@ class FrameReader:
         """Return one frame as a System of one frame."""
         source, origin = self._places[number]
         if isinstance(self._dataset.sources[source], NpySystem):
-            return self._maps(source)(origin)
-        return self._held(source)[origin]
+            frame = self._maps(source)(origin)
+        else:
+            frame = self._held(source)[origin]
+        return retyped(frame, self._dataset.type_map)
 
     def _open_maps(self, source: int) -> "_NpyFrames":
         one = self._dataset.sources[source]
