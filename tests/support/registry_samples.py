@@ -212,3 +212,4 @@ class RegistryContract:
             registry.release("dataset", "open/water@1")
         ((_, faults),) = verify_all(registry, "dataset")
         assert "was changed after it was published" in faults[0]
+        assert publish(registry, tmp_path, "two").version == 2

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from lamflow import __version__
-from lamflow.cli import configs, context, doctor, registry, runs, site, submit
+from lamflow.cli import configs, context, doctor, publish, runs, site, submit
 from lamflow.errors import LamflowError
 
 app = typer.Typer(
@@ -43,8 +43,8 @@ for _command in (
 ):  # fmt: skip
     app.command()(_command)
 app.add_typer(context.app, name="context")
-app.add_typer(registry.models, name="models")
-app.add_typer(registry.datasets, name="datasets")
+app.add_typer(publish.models, name="models")
+app.add_typer(publish.datasets, name="datasets")
 
 
 def main() -> None:

@@ -115,6 +115,9 @@ def judge(registry: Registry, name: str, tolerance: float = DEFAULT_TOLERANCE) -
     before = registry.release("model", Reference(name, LATEST))
     if before.version == candidate.version:
         return Verdict(candidate, before, ())
+    if before.version > candidate.version:
+        what = f"is older than {before}, which is latest; tag a later version candidate"
+        raise InputError(Problem(f"{candidate}", CANDIDATE, what))
     regressions = compare(_content(before), _content(candidate), tolerance)
     return Verdict(candidate, before, tuple(regressions))
 

@@ -83,10 +83,9 @@ class Registry:
         send_parts(self.store, content.parts, files, progress)
         digest = content_sha256(content)
         last = 0
-        for release in self.releases(content.kind, content.name):
-            if release.sha256 == digest:
-                return release
-            last = release.version
+        for last in self.versions(content.kind, content.name):
+            if known := self._known(content.kind, content.name, last, digest):
+                return known
         published = self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
         while True:
             last += 1
@@ -95,9 +94,8 @@ class Registry:
             try:
                 self.store.create(key, release_to_bytes(release))
             except ExistsError:
-                taken = self._read(content.kind, content.name, last)
-                if taken.sha256 == digest:
-                    return taken
+                if known := self._known(content.kind, content.name, last, digest):
+                    return known
             else:
                 return release
 
@@ -207,6 +205,14 @@ class Registry:
         fetch_parts(self.store, release.content.parts, waiting, progress)
         waiting.replace(folder)
         return folder
+
+    def _known(self, kind: Kind, name: str, version: int, digest: str) -> Release | None:
+        """Return a version if it has this content; a damaged record keeps its number."""
+        try:
+            release = self._read(kind, name, version)
+        except CorruptError:
+            return None
+        return release if release.sha256 == digest else None
 
     def _read(self, kind: Kind, name: str, version: int) -> Release:
         key = _version_key(kind, name, version)

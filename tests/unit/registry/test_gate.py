@@ -79,3 +79,12 @@ def test_what_can_not_be_judged(registry: Registry, candidate) -> None:
     candidate(80.0)
     with pytest.raises(InputError, match="is negative"):
         judge(registry, "a/b", -0.1)
+
+
+def test_an_old_candidate_is_refused(registry: Registry, candidate) -> None:
+    for force_rmse in (80.0, 70.0):
+        candidate(force_rmse)
+        promote(registry, "a/b")
+    registry.move_tag("model", "a/b", "candidate", 1)
+    with pytest.raises(InputError, match="is older than a/b@2, which is latest"):
+        promote(registry, "a/b")

@@ -1,14 +1,17 @@
 """The registry in a local folder, and what does not depend on the store."""
 
+import json
 from pathlib import Path
 
 import pytest
 from registry_samples import OpenStore, RegistryContract, publish, sample
 
 from lamflow.errors import InputError
+from lamflow.files import sha256_json
 from lamflow.registry.registry import Registry
 from lamflow.registry.release import Release
 from lamflow.store.local import LocalStore
+from lamflow.store.protocol import CorruptError
 
 
 @pytest.fixture
@@ -76,3 +79,24 @@ def test_a_release_has_a_json_schema() -> None:
         for name in ("ModelContent", "DatasetContent", "TestResult", "Ancestor")
         for field in schema["$defs"][name]["properties"].values()
     )
+
+
+@pytest.mark.parametrize("path", ["../evil", "/etc/evil", "a/../../evil"])
+def test_a_record_can_not_write_elsewhere(open_store: OpenStore, tmp_path: Path, path: str) -> None:
+    """Even with a hash that fits: paths of parts are keys, and keys don't climb."""
+    store = open_store()
+    release = publish(Registry(store), tmp_path / "in", "one")
+    plain = release.model_dump(mode="json")
+    plain["content"]["parts"][path] = plain["content"]["parts"]["type.raw"]
+    plain["sha256"] = sha256_json(plain["content"])
+    store.write("datasets/open/water/@versions/1.json", json.dumps(plain).encode())
+    with pytest.raises(CorruptError, match="can't be a key of a store"):
+        Registry(store).release("dataset", "open/water@1")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"null", b"\xff"])
+def test_a_torn_record_is_told(open_store: OpenStore, content: bytes) -> None:
+    store = open_store()
+    store.write("datasets/open/water/@versions/1.json", content)
+    with pytest.raises(CorruptError, match="is no record of a version"):
+        Registry(store).release("dataset", "open/water@1")
