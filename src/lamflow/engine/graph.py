@@ -6,6 +6,7 @@ The graph is plain data: the local engine and the Argo engine both translate it
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ class Step:
     inputs: Mapping[str, Origin]
     groups: Mapping[str, Mapping[str, Origin]]
 
-    @property
+    @cached_property  # each step asks those before it: without a cache, exponential in depth
     def key(self) -> str:
         """Name and hash of everything that the result depends on.
 

@@ -136,5 +136,5 @@ def _hold_out(systems: list[System], fraction: float, rng: np.random.Generator) 
     count = min(max(round(fraction * total), 1), total - 1) if total > 1 else 0
     mask = np.zeros(total, dtype=bool)
     mask[rng.permutation(total)[:count]] = True
-    edges = np.cumsum([system.nframes for system in systems])[:-1]
-    return np.split(mask, edges)
+    ends = np.cumsum([system.nframes for system in systems], dtype=np.int64)
+    return [mask[end - system.nframes : end] for system, end in zip(systems, ends, strict=True)]

@@ -1,0 +1,94 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lamflow.workflows.learn import build
+
+from lamflow.config.loader import load_config
+from lamflow.engine.graph import Graph
+from lamflow.errors import InputError
+
+CONFIG = """\
+kind: learn
+name: cu
+structures: [cu.xyz]
+model: dpa1-tiny
+train: {steps: 100, committee: 2, threads: 1}
+label: {engine: emt, workers: 2}
+explore: [{name: nvt600, settings: {steps: 10, temperature_K: 600}}]
+select: {labels: 10}
+start: {frames: 12}
+budget: {labels: 45, iterations: 2}
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    (tmp_path / "cu.xyz").write_text('1\nLattice="3.6 0 0 0 3.6 0 0 0 3.6"\nCu 0 0 0\n')
+    (tmp_path / "learn.yaml").write_text(CONFIG)
+    return tmp_path / "learn.yaml"
+
+
+def graph(file: Path, *overrides: str) -> Graph:
+    config: Any = load_config(file, overrides).config
+    return build(config)
+
+
+def keys(made: Graph) -> dict[str, str]:
+    return {step.name: step.key for step in made.steps}
+
+
+def test_steps_have_readable_names(file: Path) -> None:
+    names = list(keys(graph(file)))
+    assert names[:7] == [
+        "start-draw", "start-label-1", "start-label-2", "start-gather", "start-train-1",
+        "start-train-2", "start-check",
+    ]  # fmt: skip
+    assert names[7:15] == [
+        "iter-01-explore-nvt600", "iter-01-select", "iter-01-label-1", "iter-01-label-2",
+        "iter-01-gather", "iter-01-train-1", "iter-01-train-2", "iter-01-check",
+    ]  # fmt: skip
+    assert names[-1] == "report"
+
+
+def test_a_bigger_budget_leaves_earlier_iterations_as_they_were(file: Path) -> None:
+    small, big = keys(graph(file)), keys(graph(file, "budget.iterations=4", "budget.labels=90"))
+    assert len(big) == len(small) + 2 * 8
+    for name, key in small.items():
+        assert (big[name] == key) == (name != "report")
+
+
+def test_only_what_the_budget_of_labels_cut_short_is_done_again(file: Path) -> None:
+    cut, more = keys(graph(file, "budget.labels=25")), keys(graph(file))
+    changed = {name for name, key in cut.items() if more[name] != key}
+    assert min(changed) == "iter-02-check"
+    assert "iter-02-explore-nvt600" not in changed
+    assert "iter-02-select" in changed
+
+
+def test_one_seed_decides_everything_random(file: Path) -> None:
+    one, other = keys(graph(file)), keys(graph(file, "seed=2"))
+    assert one["start-draw"] != other["start-draw"]
+
+
+def test_the_labeller_is_asked_before_anything_runs(file: Path) -> None:
+    (file.parent / "cu.xyz").write_text("1\n\nU 0 0 0\n")
+    with pytest.raises(InputError, match="EMT does not know U"):
+        graph(file)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("label.engine=tblight", "did you mean 'tblite'"),
+        ("explore.nvt600.settings={steps: 5}", "temperature_K"),
+        ("explore.nvt600.explorer=mdd", "unknown explorer"),
+        ("budget.labels=12", "raise budget.labels"),
+        ("select.failed_error=0.1", "above force_error"),
+        ("structures=[cu.xyz, {name: structure-1, path: cu.xyz}]", "used twice"),
+        ("converged.accurate=1.5", "1"),
+    ],
+)
+def test_mistakes_are_told(file: Path, change: str, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        load_config(file, [change])
