@@ -127,6 +127,8 @@ def label_systems(
     items = _items(systems, engine, labeller, cache)
     wanted = {item.result: item for line in items for item in line}
     missing = [item for item in wanted.values() if _read(item.result) is None]
+    for item in missing:
+        item.result.unlink(missing_ok=True)  # one that can't be read must not look like a label
     run = _Run(job, settings.processes, progress, sum(map(len, items)))
     failures = run.all(missing, labeller.frames_per_process)
     labels = {path: label for path in wanted if (label := _read(path)) is not None}

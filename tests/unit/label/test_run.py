@@ -64,6 +64,8 @@ def test_a_label_that_cannot_be_read_is_computed_again(tmp_path, fake):
     label([copper(2)], tmp_path, fake)
     (file,) = (tmp_path / "cache").rglob("*.json")
     file.write_text('{"energy_eV": 1', encoding="utf-8")
+    assert label([copper(2)], tmp_path, fake, {2: "error"}).reasons == {"error": 1}
+    file.write_text('{"energy_eV": 1', encoding="utf-8")
     assert label([copper(2)], tmp_path, fake).computed == 1
 
 
