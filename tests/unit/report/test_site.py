@@ -10,7 +10,7 @@ import pytest
 from registry_runs import write_run
 
 from lamflow.errors import InputError
-from lamflow.evaluate.embedding import TypeMap, principal_plane
+from lamflow.evaluate.embedding import TypeMap
 from lamflow.files import write_json
 from lamflow.registry.datasets import add_dataset
 from lamflow.registry.models import push_model
@@ -127,16 +127,6 @@ def test_a_version_without_a_checkpoint_has_no_map(registry: Registry) -> None:
         update={"content": release.content.model_copy(update={"parts": parts})}
     )
     assert fetch_embedding_map(registry, bare) is None
-
-
-def test_principal_plane_of_known_points() -> None:
-    """Points on a tilted line and a little beside it: the first axis is the line."""
-    line = np.outer(np.array([-2.0, -1, 0, 1, 2]), np.array([3.0, 4.0, 0.0]) / 5)
-    beside = np.outer(np.array([0.1, -0.2, 0.2, -0.2, 0.1]), np.array([0.0, 0.0, 1.0]))
-    points, explained = principal_plane(line + beside + 7.0)
-    np.testing.assert_allclose(points[:, 0], [-2, -1, 0, 1, 2], atol=1e-12)
-    np.testing.assert_allclose(np.abs(points[:, 1]), [0.1, 0.2, 0.2, 0.2, 0.1], atol=1e-12)
-    np.testing.assert_allclose(explained, np.array([10.0, 0.14]) / 10.14)
 
 
 @pytest.mark.parametrize(
