@@ -5,6 +5,7 @@ from lamflow.ops.curate import CurateParams, curate
 from lamflow.ops.split import SplitParams, split
 
 from lamflow.config.curate import CleanConfig
+from lamflow.config.portable import portable
 from lamflow.engine.graph import Graph
 from lamflow.engine.inputs import source_of
 
@@ -33,7 +34,7 @@ def build(config: CleanConfig) -> Graph:
     end = graph.add(
         "report",
         clean_report,
-        CleanReportParams(name=config.name, config=config.model_dump(mode="json")),
+        CleanReportParams(name=config.name, config=portable(config)),
         groups={
             "quarantines": {name: step["quarantine"] for name, step in cleaned.items()},
             "parts": {name: step["parts"] for name, step in parts.items()},

@@ -1,8 +1,5 @@
 """`kind: pretrain`: clean → split → train one model on all → evaluate each head → report."""
 
-import os
-from pathlib import Path
-
 import yaml
 from lamflow.ops.clean import CleanParams, clean
 from lamflow.ops.evaluate import EvaluateParams, evaluate
@@ -11,7 +8,7 @@ from lamflow.ops.report import ReportParams, report
 from lamflow.ops.split import SplitParams, split
 
 from lamflow.config.datasets import DatasetSpec
-from lamflow.config.location import is_remote
+from lamflow.config.portable import portable
 from lamflow.config.pretrain import PretrainConfig
 from lamflow.engine.graph import Graph, Output, Step
 from lamflow.engine.inputs import source_of
@@ -109,18 +106,5 @@ def _train(
 
 
 def _as_yaml(config: PretrainConfig) -> str:
-    """The configuration as it was run: all defaults are there, limits and resources are not.
-
-    Local paths are shown from the folder that holds them all: where that is changes no result, and
-    so must not change the report's key.
-    """
-    plain = config.model_dump(mode="json", exclude={"run", "resources"}, exclude_none=True)
-    data = plain["datasets"]
-    paths = [spec[port] for spec in data for port in ("path", "test") if port in spec]
-    local = [Path(path).parent for path in paths if not is_remote(path)]
-    folder = Path(os.path.commonpath(local)) if local else Path()
-    for spec in data:
-        for port in ("path", "test"):
-            if port in spec and not is_remote(spec[port]):
-                spec[port] = Path(spec[port]).relative_to(folder).as_posix()
-    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
+    """The configuration as it was run, with all defaults."""
+    return yaml.safe_dump(portable(config), sort_keys=False, allow_unicode=True)
