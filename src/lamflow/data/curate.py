@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, TextIO
 
 import numpy as np
@@ -24,8 +24,9 @@ from lamflow.data.checks.rules import all_rules
 from lamflow.data.checks.settings import CheckSettings
 from lamflow.data.checks.systems import system_faults
 from lamflow.data.dataset import Dataset
+from lamflow.data.deepmd_npy import NpySystem
 from lamflow.data.frames import System
-from lamflow.data.source import retyped
+from lamflow.data.source import Source, retyped
 from lamflow.data.writer import DatasetWriter
 from lamflow.errors import InputError, Problem
 from lamflow.files import new_folder, write_json
@@ -259,8 +260,17 @@ def _flags(
             (p.origin, out) for p, out in zip(places, rejected, strict=True) if p.source == index
         ]
         frames = sorted(origin for origin, out in mine if out)
-        flags[one.name] = "all" if len(frames) == len(mine) else frames
+        flags[_system(dataset, one)] = "all" if len(frames) == len(mine) else frames
     return flags | dict.fromkeys(dataset.faults, "all")
+
+
+def _system(dataset: Dataset, source: Source) -> str:
+    """Name of a source's folder; of its file, if the folder has more than one."""
+    parent = PurePosixPath(source.name).parent.as_posix()
+    beside = [o for o in dataset.sources if PurePosixPath(o.name).parent.as_posix() == parent]
+    if isinstance(source, NpySystem) or parent == "." or len(beside) > 1:
+        return source.name
+    return parent
 
 
 def _write_lines(

@@ -25,7 +25,7 @@ from lamflow.data.checks.reader import FrameReader
 from lamflow.data.checks.settings import CheckSettings
 from lamflow.progress import Progress, silent
 
-_BLOCK_BYTES = 500_000_000
+_BLOCK_BYTES = 600_000_000
 # Geometry that is wrong: nothing can be learnt from such a frame, whatever its labels.
 _GEOMETRY = {"OVERLAP", "STRETCHED", "CELL_SCALE", "CELL_ZERO", "DUP"}
 _LABEL = {"E_UNIT": 0, "E_OUTLIER": 0, "F_EXPLODE": 1, "NET_FORCE": 1}

@@ -86,9 +86,7 @@ class Committee:
         )
         self._floor = max(0.3 * self.force_scale, 1e-6)
         self._atoms = float(np.mean([s.natoms for s in samples]))
-        self.energy_per_atom = float(
-            np.median([s.energy / s.natoms for s in samples if s.energy is not None] or [0.0])
-        )
+        self.energy_per_atom = _median_energy(samples)
         size = len(scale) + self._elements
         count = int(folds.max()) + 1
         self._large = size > _LARGE
@@ -146,6 +144,7 @@ class Committee:
         if self._held[:, [ENERGY, VIRIAL]].any():
             raise ValueError("energies or virials have been fitted already")
         self._samples = samples
+        self.energy_per_atom = _median_energy(samples)
 
     def guess(self, sample: Sample, fold: int) -> Guess:
         """Predict a frame with the members that have not seen `fold`."""
@@ -229,6 +228,12 @@ def deal(count: int, seed: int) -> IntArray:
     """Deal `count` frames into folds at random, (count,)."""
     order = np.random.default_rng(seed).permutation(count)
     return np.asarray(order % min(FOLDS, count), dtype=np.int64)
+
+
+def _median_energy(samples: Sequence[Sample]) -> float:
+    """Median energy per atom, eV; 0 without energies."""
+    known = [s.energy / s.natoms for s in samples if s.energy is not None]
+    return float(np.median(known)) if known else 0.0
 
 
 def _rms(values: FloatArray) -> float:

@@ -11,8 +11,9 @@ from itertools import permutations
 import numpy as np
 
 from lamflow.data.checks.committee import Guess, Sample
+from lamflow.data.checks.robust import trimmed_rms
 from lamflow.data.checks.rules import HARTREE_EV, energy_units
-from lamflow.data.frames import FloatArray
+from lamflow.data.frames import FloatArray, IntArray
 
 BOHR_A = 0.529177211
 KBAR_A3 = 1602.1766
@@ -20,6 +21,9 @@ KBAR_A3 = 1602.1766
 _HARTREE_BOHR = HARTREE_EV / BOHR_A
 _EXPLAINED = 0.5
 _ORDER_CORRELATION = 0.6
+_GOES_TOGETHER = 0.8
+_SCALE_OFF, _SCALE_ON = 0.7, 0.25
+_GROUP = 5
 _OFF_DIAGONAL = ((0, 1), (0, 2), (1, 2))
 
 
@@ -81,6 +85,58 @@ def energy_mistake(sample: Sample, guess: Guess, tolerance: float) -> Mistake | 
     return None
 
 
+def energy_scale(samples: list[Sample], guesses: list[Guess]) -> tuple[str, FloatArray] | None:
+    """Find out whether all energies are in another unit than the forces.
+
+    The energy differences between frames of one composition have to be those that the forces
+    imply (their line integral, which a committee trained on forces alone predicts).
+
+    Parameters
+    ----------
+    samples
+        Frames with energies.
+    guesses
+        Predictions of a committee that was trained on forces alone.
+
+    Returns
+    -------
+    tuple or None
+        Name of the unit and the factor of each frame, or None if energies fit the forces.
+    """
+    natoms = np.array([sample.natoms for sample in samples])
+    label = np.array([np.nan if s.energy is None else s.energy for s in samples])
+    predicted = np.array([g.energy for g in guesses]) * natoms
+    groups = np.unique([s.counts for s in samples], axis=0, return_inverse=True)[1].ravel()
+    as_is = _slope(label, predicted, groups)
+    if as_is is None or abs(as_is) < _SCALE_OFF:
+        return None
+    factors = {unit: np.array([dict(energy_units(n))[unit] for n in natoms])
+               for unit, _ in energy_units(1.0)}  # fmt: skip
+    slopes = {unit: _slope(label * factor, predicted, groups)
+              for unit, factor in factors.items()}  # fmt: skip
+    known = {unit: abs(slope) for unit, slope in slopes.items() if slope is not None}
+    best = min(known, key=lambda unit: known[unit], default=None)
+    return None if best is None or known[best] > _SCALE_ON else (best, factors[best])
+
+
+def _slope(label: FloatArray, predicted: FloatArray, groups: IntArray) -> float | None:
+    """Logarithm of label over prediction of energy differences; None if they do not go together."""
+    pairs: list[tuple[FloatArray, FloatArray]] = []
+    for group in np.unique(groups):
+        mine = (groups == group) & np.isfinite(label)
+        if mine.sum() >= _GROUP:
+            pairs.append((label[mine] - np.median(label[mine]),
+                          predicted[mine] - np.median(predicted[mine])))  # fmt: skip
+    if not pairs:
+        return None
+    left, right = (_bounded(np.concatenate(side)) for side in zip(*pairs, strict=True))
+    product = float((left * right).sum())
+    sizes = float(np.linalg.norm(left) * np.linalg.norm(right))
+    if not sizes or product / sizes < _GOES_TOGETHER:
+        return None
+    return float(np.log(np.linalg.norm(left) / np.linalg.norm(right)))
+
+
 def virial_orders() -> Iterator[tuple[tuple[int, int, int], float]]:
     """Give all orders of the components xy, xz, yz, with both signs."""
     for sign in (1.0, -1.0):
@@ -140,8 +196,8 @@ def virial_order(
 
 
 def _bounded(table: FloatArray) -> FloatArray:
-    """Clip each column at a few robust widths, so that no frame decides alone."""
-    width = 3 * np.median(np.abs(table), axis=0) + 1e-9
+    """Clip at twice the trimmed size of all components, so that no frame decides alone."""
+    width = 2 * trimmed_rms(table.ravel()) + 1e-9
     return np.clip(table, -width, width)
 
 

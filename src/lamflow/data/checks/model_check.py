@@ -14,6 +14,7 @@ from lamflow.data.checks.labels import Verdict, guess_all, judge, measure_errors
 from lamflow.data.checks.mistakes import (
     Mistake,
     energy_mistake,
+    energy_scale,
     force_mistake,
     reorder,
     virial_mistake,
@@ -27,6 +28,7 @@ _HINT = 1.6
 _FEW = 5
 _MISFIT = 0.6
 _REPAIRED = 0.5
+_WORST_ATOMS = 8
 _NAMES = {ENERGY: "E_WRONG", FORCE: "F_WRONG", VIRIAL: "V_WRONG"}
 
 
@@ -62,7 +64,7 @@ def check_labels(
     numbers
         Numbers of the frames whose geometry no rule has rejected.
     distrusted
-        (nframes, 3) energies, forces, virials that a rule has rejected.
+        (nframes, 3) energies, forces, virials that a rule doubts: judged, but not learnt from.
     frames
         The frames, each as a System of one frame.
     seed
@@ -71,20 +73,68 @@ def check_labels(
     if len(numbers) < FEWEST:
         return ModelCheck([], [], f"{len(numbers)} frames, too few for a model")
     samples = make_samples(frames)
-    trusted = ~distrusted & _present(samples)
+    present = _present(samples)
+    trusted = ~distrusted & present
     if trusted[:, FORCE].sum() < FEWEST:
         return ModelCheck([], [], "no forces to learn from")
     folds = deal(len(samples), seed)
     committee = Committee(samples, folds)
-    samples, faults = _straighten_virials(committee, samples, folds, trusted)
+    samples, faults = _straighten(committee, samples, folds, trusted, _symbols(frames))
     verdict = judge(committee, samples, folds, trusted)
     note = f"median relative force error {verdict.quality:.2f} in {len(samples)} frames"
     if not verdict.useful:
         return ModelCheck([], faults, f"{note}: too large to tell, labels were not judged")
     volumes = [1.0 if f.cells is None else abs(float(np.linalg.det(f.cells[0]))) for f in frames]
-    findings = list(_findings(numbers, samples, verdict, volumes, trusted))
+    findings = list(_findings(numbers, samples, verdict, volumes, present))
+    findings += _swapped_types(numbers, frames, committee, folds, verdict)
     faults += _exchanged_elements(frames, committee, folds, verdict)
     return ModelCheck(findings, faults, note)
+
+
+def _swapped_types(
+    numbers: Sequence[int],
+    frames: Sequence[System],
+    committee: Committee,
+    folds: IntArray,
+    verdict: Verdict,
+) -> Iterator[Finding]:
+    """Find frames in which two atoms have each other's element.
+
+    Such a frame is far from all others, so that the committee disagrees. It is told from a hard
+    one by a test: with two atoms of different elements exchanged its forces fit as well as others.
+    """
+    symbols = _symbols(frames)
+    basis = LocalBasis(len(symbols))
+    names = np.array([frame.name for frame in frames])
+    for index in map(int, np.flatnonzero(verdict.errors.force > _MISFIT)):
+        of_system = np.nanmedian(verdict.errors.force[names == names[index]])
+        if verdict.wrong[index, FORCE] or of_system > _MISFIT:
+            continue
+        best: tuple[float, tuple[int, int]] = (np.inf, (0, 0))
+        for pair in _suspects(frames[index], verdict, index):
+            swapped = frames[index].types.copy()
+            swapped[0, list(pair)] = swapped[0, list(pair[::-1])]
+            sample = [_sample(replace(frames[index], types=swapped), symbols, basis)]
+            guesses = guess_all(committee, sample, folds[[index]])
+            best = min(best, (float(measure_errors(committee, sample, guesses).force[0]), pair))
+        before = float(verdict.errors.force[index])
+        if best[0] < min(3 * verdict.quality, _REPAIRED * before):
+            what = (
+                f"forces are off by {before:.0%} of their size; with the elements of atoms "
+                f"{best[1][0]} and {best[1][1]} exchanged by {best[0]:.0%}"
+            )
+            yield Finding(numbers[index], "TYPE_SWAP", before, best[0], what)
+
+
+def _suspects(frame: System, verdict: Verdict, index: int) -> Iterator[tuple[int, int]]:
+    """Pairs of atoms of different elements whose forces are off most."""
+    if frame.forces is None:
+        return
+    error = verdict.guesses[index].forces.reshape(-1, 3) - frame.forces[0]
+    worst = np.argsort(-np.linalg.norm(error, axis=1))[:_WORST_ATOMS]
+    for one, other in combinations(sorted(int(atom) for atom in worst), 2):
+        if frame.types[0, one] != frame.types[0, other]:
+            yield one, other
 
 
 def _exchanged_elements(
@@ -171,30 +221,47 @@ def _present(samples: Sequence[Sample]) -> NDArray[np.bool_]:
     return np.array(kinds, dtype=np.bool_)
 
 
-def _straighten_virials(
-    committee: Committee, samples: list[Sample], folds: IntArray, trusted: NDArray[np.bool_]
+def _straighten(
+    committee: Committee,
+    samples: list[Sample],
+    folds: IntArray,
+    trusted: NDArray[np.bool_],
+    symbols: Sequence[str],
 ) -> tuple[list[Sample], list[SystemFault]]:
-    """Put virials whose components are in another order right, for the judging only."""
-    if not trusted[:, VIRIAL].any():
-        return samples, []
+    """Put energies and virials right that are all wrong in one way, for the judging only.
+
+    A committee that is trained on forces alone says what they should be.
+    """
     forces_only = trusted.copy()
     forces_only[:, [ENERGY, VIRIAL]] = False
     committee.fit(forces_only, single=True)
-    found = virial_order(samples, guess_all(committee, samples, folds))
-    if found is None:
-        return samples, []
-    names = np.array(["xy", "xz", "yz"])
-    order, sign = found
-    what = (
-        f"virial components {', '.join(names)} hold {', '.join(names[list(order)])}"
-        f"{' with the opposite sign' if sign < 0 else ''}: they follow another order"
-    )
-    straight = [
-        s if s.virial is None else replace(s, virial=reorder(s.virial, order, sign))
-        for s in samples
-    ]
-    committee.replace_labels(straight)
-    return straight, [SystemFault("", "VIRIAL_ORDER", what, "reorder the virial's components")]
+    guesses = guess_all(committee, samples, folds)
+    faults, straight = [], samples
+    if (order := virial_order(samples, guesses)) is not None:
+        names = np.array(["xy", "xz", "yz"])
+        what = (
+            f"virial components {', '.join(names)} of all {'-'.join(symbols)} frames hold "
+            f"{', '.join(names[list(order[0])])}"
+            f"{' with the opposite sign' if order[1] < 0 else ''}: they follow another order"
+        )
+        faults.append(SystemFault("", "VIRIAL_ORDER", what, "reorder the virial's components"))
+        straight = [
+            s if s.virial is None else replace(s, virial=reorder(s.virial, *order))
+            for s in straight
+        ]
+    if (scale := energy_scale(samples, guesses)) is not None:
+        what = (
+            f"energy differences of all {'-'.join(symbols)} frames fit their forces only if read "
+            f"as {scale[0]}"
+        )
+        faults.append(SystemFault("", "ENERGY_UNIT", what, f"convert from {scale[0]}"))
+        straight = [
+            s if s.energy is None else replace(s, energy=s.energy * factor)
+            for s, factor in zip(straight, scale[1], strict=True)
+        ]
+    if faults:
+        committee.replace_labels(straight)
+    return straight, faults
 
 
 def _findings(
@@ -202,11 +269,11 @@ def _findings(
     samples: list[Sample],
     verdict: Verdict,
     volumes: Sequence[float],
-    trusted: NDArray[np.bool_],
+    present: NDArray[np.bool_],
 ) -> Iterator[Finding]:
     for index, number in enumerate(numbers):
         for kind in (ENERGY, FORCE, VIRIAL):
-            if not trusted[index, kind]:
+            if not present[index, kind]:
                 continue
             score = float(verdict.scores[index, kind])
             wrong = bool(verdict.wrong[index, kind])

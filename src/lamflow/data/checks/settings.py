@@ -20,7 +20,7 @@ class CheckSettings(StrictModel):
     Codes that are not named are rejected, but DUP_TURNED and E_OUTLIER, which warn."""
     model: bool = True
     """Whether to check labels with a cross-validated committee of models."""
-    block: PositiveInteger = 300
+    block: PositiveInteger = 500
     """Frames of one set of elements that are checked together by the committee."""
     workers: PositiveInteger | None = None
     """Processes that work at the same time; default: one per core."""

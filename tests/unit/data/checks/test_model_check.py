@@ -103,7 +103,7 @@ def test_another_order_of_virial_components_is_found(crystal) -> None:
     system.virials[:] = swapped
     result = _check(system)
     assert [fault.code for fault in result.faults] == ["VIRIAL_ORDER"]
-    assert "xy, xz, yz hold xy, yz, xz" in result.faults[0].what
+    assert "all Cu frames hold xy, yz, xz" in result.faults[0].what
     assert result.findings == []
 
 
@@ -117,3 +117,15 @@ def test_random_forces_are_not_judged(crystal) -> None:
 
 def test_too_few_frames(crystal) -> None:
     assert "too few" in _check(crystal(5)).note
+
+
+@pytest.mark.parametrize(
+    ("factor", "unit"), [(1 / 12, "energy per atom"), (1 / 27.211386, "Hartree")]
+)
+def test_energies_that_are_all_in_another_unit(factor: float, unit: str, crystal) -> None:
+    system = crystal(N)
+    system.energies[:] *= factor
+    result = _check(system)
+    assert [fault.code for fault in result.faults] == ["ENERGY_UNIT"]
+    assert unit in result.faults[0].what
+    assert result.findings == []
