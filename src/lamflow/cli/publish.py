@@ -22,7 +22,10 @@ Limits = Annotated[
 
 def push_model(
     run: Annotated[
-        str, typer.Argument(metavar="RUN", help="Name of a run, or a folder with a model.")
+        str,
+        typer.Argument(
+            metavar="RUN", help="A run, its downloaded result, or a folder with a model."
+        ),
     ],
     name: NameOption,
     member: Annotated[
@@ -53,11 +56,13 @@ def push_model(
 
 
 def _find_model(run: str, member: str) -> tuple[Path, Path | None]:
-    """Return the model's folder and that of its run, if it is in one."""
+    """Return the model's folder, and that of its run or downloaded result if it is in one."""
     from lamflow.engine.records import find_run
 
     given = Path(run)
-    if (given / "card.json").is_file() and not (given / member).is_dir():
+    if (given / member / "card.json").is_file():
+        return given / member, given
+    if (given / "card.json").is_file():
         return given, None
     path = given if (given / "result").is_dir() else find_run(run, Path.cwd()).path
     folder = path / "result" / member

@@ -46,8 +46,8 @@ def push_model(
     name
         Name in the registry.
     run
-        Folder of the run that made it: its metrics, configuration and datasets become part of
-        the version's card.
+        Folder of the run that made it, or its downloaded result: metrics, configuration and
+        datasets become part of the version's card.
     parents
         Registered models, name@version, that this one goes on from.
     labels_bought
@@ -71,13 +71,14 @@ def push_model(
     if extra:
         what = "is not in the model's card; remove it from the folder"
         raise InputError(*(Problem(str(folder / file), "", what) for file in extra))
+    result = _result(run) if run else None
     releases = [registry.release("model", reference) for reference in parents]
     content = ModelContent(
         name=name,
         parts=describe_parts(files),
         card=card,
-        results=_results(run / "result/metrics.json") if run else (),
-        properties=_properties(run / "result/properties.json") if run else (),
+        results=_results(result / "metrics.json") if result else (),
+        properties=_properties(result / "properties.json") if result else (),
         config=_text(run / "config.yaml") if run else "",
         parents={str(release): release.sha256 for release in releases},
         ancestors=tuple(_ancestors(card, run)),
@@ -86,6 +87,10 @@ def push_model(
         limits=limits,
     )
     return registry.publish(content, files, progress)
+
+
+def _result(run: Path) -> Path:
+    return run / "result" if (run / "result").is_dir() else run
 
 
 def _results(file: Path) -> tuple[TestResult, ...]:
@@ -133,7 +138,7 @@ def _text(file: Path) -> str:
 
 def _ancestors(card: ModelCard, run: Path | None) -> Iterator[Ancestor]:
     """Describe each head's training data and, as far as the run tells, what they came from."""
-    known = {one.sha256: one for one in _cards_of_steps(run)} if run else {}
+    known = {} if run is None else _heads_of_run(_result(run) / CARD) | _cards_of_steps(run)
     waiting = [
         known.get(head.sha256)
         or Ancestor(name=name, sha256=head.sha256, frames=head.frames, licence=head.licence,
@@ -154,14 +159,30 @@ def _ancestors(card: ModelCard, run: Path | None) -> Iterator[Ancestor]:
         ]
 
 
-def _cards_of_steps(run: Path) -> Iterator[Ancestor]:
-    """Read the datasets that the steps of a run made."""
+def _cards_of_steps(run: Path) -> dict[str, Ancestor]:
+    """Read the datasets that the steps of a run made, by hash."""
+    found = {}
     for file in sorted(run.glob("steps/*/outputs/**/card.json")):
         try:
             card = DatasetCard.model_validate(read_json(file))
         except ValueError:
             continue  # the card of something else
-        yield Ancestor(
+        found[card.sha256] = Ancestor(
             name=card.name, sha256=card.sha256, parents=card.parents, frames=card.frames,
             licence=card.licence, source=card.source,
         )  # fmt: skip
+    return found
+
+
+def _heads_of_run(file: Path) -> dict[str, Ancestor]:
+    """Read the training data that the card of a run names (`lamflow.report.run_card`), by hash."""
+    if not file.is_file():
+        return {}
+    heads: Mapping[str, Mapping[str, Any]] = read_json(file).get("datasets", {})
+    return {
+        head["train_sha256"]: Ancestor(
+            name=f"{name}-train", sha256=head["train_sha256"], parents=head["parents"],
+            frames=head["frames"]["train"], licence=head["licence"], source=head["source"],
+        )
+        for name, head in heads.items()
+    }  # fmt: skip

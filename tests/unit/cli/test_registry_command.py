@@ -105,6 +105,17 @@ def test_verify_ends_with_3_on_damage(filled: Lamflow, tmp_path: Path) -> None:
     assert "DAMAGED" in filled("models", "verify", "open/oxides@1", ends=3)
 
 
+def test_a_result_and_a_model_folder_can_be_pushed(filled: Lamflow, tmp_path: Path) -> None:
+    """The same model with and without its metrics is not the same version."""
+    result = tmp_path / "lamflow-runs/run-1/result"
+    name = ("--name", "open/other")
+    assert filled.json("models", "push", result, *name)["release"] == "open/other@1"
+    assert filled.json("models", "push", result / "model", *name)["release"] == "open/other@2"
+    assert "there is no model-2" in filled(
+        "models", "push", "run-1", *name, "--model", "model-2", ends=2
+    )
+
+
 def test_push_says_what_is_missing(lamflow: Lamflow, tmp_path: Path) -> None:
     assert "no such run" in lamflow("models", "push", "nothing", "--name", "a/b", ends=2)
     assert "no licence is known" in lamflow(

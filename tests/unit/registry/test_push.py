@@ -12,6 +12,7 @@ from lamflow.registry.datasets import add_dataset
 from lamflow.registry.models import push_model
 from lamflow.registry.registry import Registry
 from lamflow.registry.release import DatasetContent, ModelContent
+from lamflow.train.model_card import read_model_card
 
 
 def push(registry: Registry, run: Path, **options: object) -> ModelContent:
@@ -100,6 +101,20 @@ def test_a_model_folder_can_be_pushed_without_its_run(registry: Registry, run: P
     assert isinstance(release.content, ModelContent)
     assert release.content.results == ()
     assert [one.name for one in release.content.ancestors] == ["water"]
+
+
+def test_a_downloaded_result_can_be_pushed(registry: Registry, run: Path, dataset: Path) -> None:
+    """Without the steps, the run's card tells what was trained on."""
+    card = read_model_card(run / "result/model")
+    head = {
+        "parents": {"water": dataset_sha256(dataset)}, "train_sha256": card.heads["water"].sha256,
+        "licence": "MIT", "source": "there", "frames": {"train": 3}, "quarantined": 0,
+    }  # fmt: skip
+    write_json(run / "result/card.json", {"datasets": {"water": head}})
+    release = push_model(registry, run / "result/model", "open/water", run=run / "result")
+    assert isinstance(release.content, ModelContent)
+    assert release.content.results[0].head == "water"
+    assert release.content.ancestors[1].sha256 == dataset_sha256(dataset)
 
 
 def test_a_model_names_its_parents(registry: Registry, run: Path, dataset: Path) -> None:
