@@ -3,19 +3,19 @@
 import os
 import re
 import shlex
-import shutil
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
 from pydantic import Field
 
 from lamflow.children import ENGINE_LOG
 from lamflow.config.base import Integer, Number, StrictModel
 from lamflow.errors import InputError, Problem
 from lamflow.files import sha256_file
+from lamflow.label.box import put_in_box
+from lamflow.label.installed import find_program
 from lamflow.label.kpoints import gamma_mesh
 from lamflow.label.protocol import UnconvergedError
 
@@ -27,7 +27,6 @@ _CONVERGED = re.compile(r"\*\*\* SCF run converged in\s+(\d+) steps \*\*\*")
 _FAILED = "SCF run NOT converged"
 _GENTLE_ALPHA, _ALPHA = 0.1, 0.4
 _GENTLE_CYCLES = 3
-_BOX_STEP_A = 2.0
 
 
 class Cp2kSettings(StrictModel):
@@ -78,7 +77,7 @@ class Cp2k:
     def check(self, elements: Sequence[str], periodic: bool) -> None:
         """Refuse a missing program, and elements without basis set or pseudopotential."""
         settings = self.settings
-        _program(settings.command)
+        _program(settings)
         problems = []
         for file, family, key in (
             (settings.basis_file, settings.basis, "basis"),
@@ -102,7 +101,7 @@ class Cp2k:
         files = (settings.basis_file, settings.pseudopotential_file)
         return {
             "engine": "cp2k",
-            "program": sha256_file(_program(settings.command)),
+            "program": sha256_file(_program(settings)),
             "data": [sha256_file(settings.data_folder / file) for file in files],
             **settings.model_dump(mode="json", exclude={"data_folder", "command"}),
         }
@@ -119,9 +118,7 @@ class Cp2k:
         if periodic:
             mesh = gamma_mesh(atoms.cell.array, settings.kpoint_spacing_per_A)
         else:
-            extent = np.ptp(atoms.positions, axis=0) + 2 * settings.vacuum_A
-            atoms.set_cell(_BOX_STEP_A * np.ceil(extent / _BOX_STEP_A))
-            atoms.center()
+            put_in_box(atoms, settings.vacuum_A)
             atoms.pbc = True
         unpaired = settings.unpaired_electrons
         return CP2K(
@@ -198,11 +195,5 @@ def _entries(path: Path) -> frozenset[tuple[str, str]]:
     return frozenset(found)
 
 
-@cache
-def _program(command: tuple[str, ...]) -> Path:
-    """Find CP2K, the last word of the command; InputError if it or its launcher is missing."""
-    for word in (command[0], command[-1]):
-        if shutil.which(word) is None:
-            what = f"{word} is not installed; on Debian: apt-get install cp2k cp2k-data"
-            raise InputError(Problem("", "label.cp2k.command", what))
-    return Path(str(shutil.which(command[-1]))).resolve()
+def _program(settings: Cp2kSettings) -> Path:
+    return find_program(settings.command, "cp2k", "apt-get install cp2k cp2k-data")

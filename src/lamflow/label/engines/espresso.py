@@ -2,19 +2,18 @@
 
 import re
 import shlex
-import shutil
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
 from pydantic import Field
 
 from lamflow.children import ENGINE_LOG
 from lamflow.config.base import Integer, Number, StrictModel
 from lamflow.errors import InputError, Problem
 from lamflow.files import sha256_file
+from lamflow.label.box import put_in_box
+from lamflow.label.installed import find_program
 from lamflow.label.kpoints import gamma_mesh
 from lamflow.label.protocol import UnconvergedError
 
@@ -27,7 +26,6 @@ _ACCURACY = re.compile(r"estimated scf accuracy\s*<\s*(\S+) Ry")
 _FAILED = "convergence NOT achieved"
 _GENTLE_BETA, _BETA = 0.2, 0.7
 _GENTLE_CYCLES = 3
-_BOX_STEP_A = 2.0
 
 
 class EspressoSettings(StrictModel):
@@ -71,7 +69,7 @@ class Espresso:
 
     def check(self, elements: Sequence[str], periodic: bool) -> None:
         """Refuse a missing program, and elements without their pseudopotential."""
-        _program(self.settings.command)
+        _program(self.settings)
         problems = []
         for element in elements:
             name = self.settings.pseudopotentials.get(element)
@@ -92,7 +90,7 @@ class Espresso:
         paths = {"pseudopotentials", "pseudopotential_folder", "sha256", "command"}
         return {
             "engine": "espresso",
-            "program": sha256_file(_program(self.settings.command)),
+            "program": sha256_file(_program(self.settings)),
             "pseudopotentials": {e: sha256_file(folder / names[e]) for e in elements},
             **self.settings.model_dump(mode="json", exclude=paths),
         }
@@ -111,9 +109,7 @@ class Espresso:
         if atoms.pbc.any():
             mesh = gamma_mesh(atoms.cell.array, settings.kpoint_spacing_per_A)
         else:
-            extent = np.ptp(atoms.positions, axis=0) + 2 * settings.vacuum_A
-            atoms.set_cell(_BOX_STEP_A * np.ceil(extent / _BOX_STEP_A))
-            atoms.center()
+            put_in_box(atoms, settings.vacuum_A)
         return AseEspresso(
             profile=EspressoProfile(
                 command=shlex.join(settings.command), pseudo_dir=settings.pseudopotential_folder
@@ -176,11 +172,5 @@ def _read(folder: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
 
-@cache
-def _program(command: tuple[str, ...]) -> Path:
-    """Find pw.x, the last word of the command; InputError if it or its launcher is missing."""
-    for word in (command[0], command[-1]):
-        if shutil.which(word) is None:
-            what = f"{word} is not installed; on Debian: apt-get install quantum-espresso"
-            raise InputError(Problem("", "label.espresso.command", what))
-    return Path(str(shutil.which(command[-1]))).resolve()
+def _program(settings: EspressoSettings) -> Path:
+    return find_program(settings.command, "espresso", "apt-get install quantum-espresso")

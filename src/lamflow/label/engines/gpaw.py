@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import numpy as np
 from pydantic import Field
 
 from lamflow.children import ENGINE_LOG
 from lamflow.config.base import Integer, Number, StrictModel
 from lamflow.errors import InputError, Problem
 from lamflow.files import sha256_file
+from lamflow.label.box import put_in_box
 from lamflow.label.installed import package_version
 from lamflow.label.kpoints import gamma_mesh
 from lamflow.label.protocol import UnconvergedError
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 _CONVERGED = re.compile(r"^Converged in (\d+) steps", re.MULTILINE)
 _GENTLE_MIXER = {"backend": "pulay", "beta": 0.02, "nmaxold": 5, "weight": 100.0}
 _GENTLE_CYCLES = 3
-_BOX_STEP_A = 2.0
 _INSTALL = "pip install 'gpaw==26.7.0' 'gpaw-data==1.2.1' with GPAW_CONFIG as in docs/labellers.md"
 
 
@@ -103,9 +102,7 @@ class Gpaw:
             options["kpts"] = {"size": mesh, "gamma": True}
             options["occupations"] = {"name": "fermi-dirac", "width": settings.smearing_eV}
         else:
-            extent = np.ptp(atoms.positions, axis=0) + 2 * settings.vacuum_A
-            atoms.set_cell(_BOX_STEP_A * np.ceil(extent / _BOX_STEP_A))
-            atoms.center()
+            put_in_box(atoms, settings.vacuum_A)
             options["charge"] = settings.charge
         return GPAW(**options)
 
