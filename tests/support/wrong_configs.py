@@ -10,6 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from lamflow.config import kinds
+
+_KINDS = ", ".join(kinds.names())
 BASE = """\
 kind: pretrain
 name: mini
@@ -175,14 +178,14 @@ FORM = [
     # kind
     _case(
         "no kind", "kind: pretrain\n", "",
-        "{file}:1: kind: is missing; for example kind: pretrain (there are pretrain)",
+        f"{{file}}:1: kind: is missing; for example kind: pretrain (there are {_KINDS})",
     ),
     _case(
         "kind misspelt", "kind: pretrain", "kind: pretrian",
         "{file}:1: kind: unknown kind 'pretrian'; did you mean 'pretrain'?",
     ),
     _case("kind is a number", "kind: pretrain", "kind: 3",
-          "{file}:1: kind: must be text, one of pretrain"),
+          f"{{file}}:1: kind: must be text, one of {_KINDS}"),
     # keys
     _case("typo at the top", "seed:", "sed:",
           "{file}:3: sed: unknown key; did you mean 'seed'?"),

@@ -2,8 +2,15 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetJsonSchemaHandler,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from lamflow.config.base import Integer, Name, PositiveInteger, StrictModel
 from lamflow.config.datasets import DatasetSpec
@@ -38,6 +45,17 @@ def _named(value: Any) -> Any:
     ]
 
 
+class _PathOrMapping:
+    """Tells editors that a bare path will do."""
+
+    def __get_pydantic_json_schema__(
+        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        schema = handler(core_schema)
+        path = {"type": "string", "description": "A path."}
+        return {**schema, "items": {"anyOf": [path, schema["items"]]}}
+
+
 class Budget(StrictModel):
     """What the loop may cost; raising it and submitting again goes on from there."""
 
@@ -69,6 +87,7 @@ class LearnConfig(StrictModel):
         tuple[StructureSpec, ...],
         Field(min_length=1, examples=[["ethanol.xyz"]]),
         BeforeValidator(_named),
+        _PathOrMapping(),
         AfterValidator(_distinct),
     ]
     """Where the exploration starts: paths, or mappings with `name` and `path`."""

@@ -214,7 +214,7 @@ def _incidents(iteration: Iteration) -> list[str]:
     """Everything that went wrong and what a reader must know of it."""
     where = "start" if iteration.iteration == 0 else f"iteration {iteration.iteration}"
     lines = list(iteration.stops)
-    lines += [f"{count} frames got no label: {kind}" for kind, count in iteration.rejected.items()]
+    lines += [f"no label for {count} frames: {kind}" for kind, count in iteration.rejected.items()]
     lines += list(iteration.members_failed)
     warning = iteration.calibration.get("warning")
     lines += [f"calibration: {warning}"] if warning else []

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from wrong_configs import BASE, write_data
 
+from lamflow.config import kinds
 from lamflow.config.checks import load_checked_config
 from lamflow.config.fields import model_at
 from lamflow.config.loader import LoadedConfig, load_config
@@ -140,8 +141,8 @@ def test_overrides_set_values_by_key_index_and_name(tmp_path: Path) -> None:
         ("name=[a", "--set: name: not readable as YAML: expected ',' or ']', but got "
          "'<stream end>'; check brackets, quotes and indentation"),
         ("kind=lern", "--set: kind: unknown kind 'lern'; did you mean 'learn'?"),
-        ("kind=learn", "--set: kind: kind 'learn' is not in this version of lamflow; it has "
-         "pretrain"),
+        ("kind=coverage", "--set: kind: kind 'coverage' is not in this version of lamflow; it has "
+         + ", ".join(kinds.names())),
     ],
 )  # fmt: skip
 def test_problems_of_an_override_name_it(tmp_path: Path, override: str, message: str) -> None:
