@@ -6,7 +6,11 @@ from pydantic import BaseModel
 
 from lamflow.engine.graph import Graph
 
-_BUILDERS = {"pretrain": "lamflow.workflows.pretrain"}
+_BUILDERS = {
+    "clean": "lamflow.workflows.clean",
+    "learn": "lamflow.workflows.learn",
+    "pretrain": "lamflow.workflows.pretrain",
+}
 
 
 def build_graph(config: BaseModel) -> Graph:

@@ -7,9 +7,13 @@ from pydantic import BaseModel
 from lamflow.config.document import suggest
 from lamflow.errors import InputError
 
-_KINDS = {"pretrain": "lamflow.config.pretrain:PretrainConfig"}
+_KINDS = {
+    "clean": "lamflow.config.curate:CleanConfig",
+    "learn": "lamflow.config.learn:LearnConfig",
+    "pretrain": "lamflow.config.pretrain:PretrainConfig",
+}
 _LATER = (
-    "clean", "coverage", "finetune", "learn", "distill", "compress", "evaluate", "update",
+    "coverage", "finetune", "distill", "compress", "evaluate", "update",
     "pipeline",
 )  # fmt: skip
 
