@@ -9,6 +9,8 @@ from lamflow.report import dag_svg
 from lamflow.report.html import render
 from lamflow.report.model import StepRecord
 
+_LETTERS = 17
+
 
 def lineage_svg(node: Node) -> str:
     """Draw a lineage as an SVG file that needs nothing beside it."""
@@ -30,10 +32,21 @@ def _render(node: Node, *, standalone: bool) -> str:
         "lineage.svg.j2",
         drawing=dag_svg.lay_out(steps),
         nodes=nodes,
+        labels={key: _label(one) for key, one in nodes.items()},
         title=node.title,
         size=(dag_svg.NODE_WIDTH, dag_svg.NODE_HEIGHT),
         standalone=standalone,
     ).strip()
+
+
+def _label(node: Node) -> str:
+    """Shorten a title to a box; of a registered name the end counts, with the version."""
+    if len(node.title) <= _LETTERS:
+        return node.title
+    if node.kind not in ("model", "dataset"):
+        return f"{node.title[: _LETTERS - 1]}…"
+    last = node.title.rpartition("/")[2]
+    return last if len(last) <= _LETTERS else f"…{last[1 - _LETTERS :]}"
 
 
 def _distinct(node: Node) -> dict[str, Node]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
 from registry_runs import write_run
 
 from lamflow.registry.datasets import add_dataset
@@ -79,6 +80,18 @@ def test_the_picture_has_each_thing_once(registry: Registry, run: Path, dataset:
     titles = [e.text or "" for e in picture.iter("{http://www.w3.org/2000/svg}title")]
     assert len(titles) == len(set(titles))
     assert any("<there> & here" in title for title in titles)
+
+
+@pytest.mark.parametrize(
+    ("title", "label"),
+    [
+        ("open/water@1", ">open/water@1<"),
+        ("openlam/dpa1-tiny@12", ">dpa1-tiny@12<"),
+        ("openlam/a-very-long-name-of-a-model@12", ">…me-of-a-model@12<"),
+    ],
+)
+def test_a_box_shows_the_version(title: str, label: str) -> None:
+    assert label in lineage_svg(Node("model", title))
 
 
 def test_a_diff_tells_cards_files_and_errors(registry: Registry, run: Path, dataset: Path) -> None:
