@@ -1,4 +1,4 @@
-"""Each step of a pretraining run with its artifacts in a bucket gives what a local run gives.
+"""Each step of a run with its artifacts in a bucket gives what a local run gives.
 
 The scripts of the rendered manifest are run as processes; and in containers as restricted as the
 pods are, where LAMFLOW_TEST_IMAGE names an image of images/base.Containerfile (`make test-cloud`).
@@ -21,14 +21,16 @@ from scan import CREDENTIALS, leaks, with_credentials
 
 from lamflow.config.checks import load_checked_config
 from lamflow.engine.argo_store import download_result, find_finished, upload_inputs
+from lamflow.engine.dflow_graph import task_json
 from lamflow.engine.graph import Graph
 from lamflow.engine.manifest import ArgoOptions, manifest_yaml, render
+from lamflow.files import read_json
 from lamflow.store.protocol import Store
 from lamflow.testing.s3_servers import rclone_server
 
 IMAGE = os.environ.get("LAMFLOW_TEST_IMAGE")
 DATA = Path(__file__).parents[2] / "workflows/data"
-CONFIG = f"""\
+PRETRAIN = f"""\
 kind: pretrain
 name: tiny
 datasets:
@@ -38,6 +40,13 @@ model: dpa1-tiny
 train: {{steps: 20, batch: 4, threads: 1}}
 resources: {{train: {{cpu: 1, gpu: 0}}}}
 """
+CLEAN = f"""\
+kind: clean
+name: tiny
+datasets: [{{name: mol, path: {DATA}/mol3bpa}}]
+"""
+KINDS = {"pretrain": (PRETRAIN, "metrics.json"), "clean": (CLEAN, "flags.json")}
+"""Configuration, and the file of the result whose numbers are compared."""
 RUNNERS: list[Any] = [
     pytest.param(in_process, id="process"),
     pytest.param(
@@ -50,10 +59,15 @@ RUNNERS: list[Any] = [
 ]
 
 
+@pytest.fixture(scope="module", params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("local") / "pretrain.yaml"
-    path.write_text(CONFIG)
+def file(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp(kind) / f"{kind}.yaml"
+    path.write_text(KINDS[kind][0])
     return path
 
 
@@ -83,6 +97,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 @pytest.mark.parametrize("runner", RUNNERS)
 def test_steps_in_pods_give_what_a_local_run_gives(
     runner: Runner,
+    kind: str,
     graph: Graph,
     file: Path,
     local_result: Path,
@@ -99,20 +114,14 @@ def test_steps_in_pods_give_what_a_local_run_gives(
     pods = Pods(manifest, store, tmp_path / "pods", runner)
     pods.run_all()
 
-    last = graph.steps[-1].name
     keys = {path: pods.keys[out.step.name][out.port] for path, out in graph.results.items()}
     download_result(store, keys, tmp_path / "result")
-    ours, theirs = (read(folder / "metrics.json") for folder in (tmp_path / "result", local_result))
-    assert ours.keys() == theirs.keys()
-    for name, value in theirs.items():
-        assert ours[name] == pytest.approx(value, rel=1e-4), name
-    shown = {
-        key: float(text) for key, text in pods.numbers[last].items() if text not in ("", "null")
-    }
-    weighted = {f"weighted.{key.removeprefix('weighted_')}": value for key, value in shown.items()}
-    assert weighted
-    for name, value in weighted.items():
-        assert value == pytest.approx(ours[name], rel=1e-6)
+    ours, theirs = (read(f / KINDS[kind][1]) for f in (tmp_path / "result", local_result))
+    assert ours == pytest.approx(theirs, rel=1e-4)
+    for step in graph.steps:
+        record = local_result.parent / "steps" / step.key / "outputs/step.json"
+        told = {name: json.loads(text) for name, text in pods.numbers[step.name].items()}
+        assert steady(told) == pytest.approx(steady(read_json(record)["numbers"]), rel=1e-4)
     assert names(tmp_path / "result") == names(local_result)
     # Nothing of the surroundings is in reports, cards, logs, scripts, checkpoints or the bucket.
     assert [*leaks(tmp_path), *leaks(file.parent)] == []
@@ -122,13 +131,21 @@ def test_steps_in_pods_give_what_a_local_run_gives(
     assert finished[graph.steps[-1].key]["report"].endswith("/report.html")
 
 
+def steady(numbers: dict[str, Any]) -> dict[str, Any]:
+    """The numbers of a step that don't tell how fast the machine was."""
+    return {name: value for name, value in numbers.items() if "seconds" not in name}
+
+
 def read(file: Path) -> dict[str, float]:
-    """All numbers of a metrics.json by their dotted key."""
+    """All numbers of a JSON file by their dotted key."""
 
     def walk(node: Any, key: str) -> Iterator[tuple[str, float]]:
         if isinstance(node, dict):
             for name, value in node.items():
                 yield from walk(value, f"{key}.{name}" if key else name)
+        elif isinstance(node, list):
+            for number, value in enumerate(node):
+                yield from walk(value, f"{key}.{number}")
         elif isinstance(node, (int, float)):
             yield key, node
 
@@ -142,13 +159,16 @@ def names(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("runner", RUNNERS)
 def test_bad_input_ends_a_pod_with_2(runner: Runner, graph: Graph, tmp_path: Path) -> None:
-    manifest = render(graph, ArgoOptions())
-    template = next(t for t in manifest["spec"]["templates"] if t["name"] == "clean-mol")
-    task = manifest["spec"]["templates"][0]["dag"]["tasks"][0]
+    first = graph.steps[0]
+    template = next(
+        template
+        for template in render(graph, ArgoOptions())["spec"]["templates"]
+        if template["name"] == first.name
+    )
     root = tmp_path / "pod"
     (root / "inputs/raw").mkdir(parents=True)
     (root / "inputs/raw/energy.npy").write_bytes(b"this is no array")
-    (root / "inputs/task.json").write_text(task["arguments"]["artifacts"][0]["raw"]["data"])
+    (root / "inputs/task.json").write_text(task_json(first))
     status, log = runner(template, root)
     assert status == 2, log
     assert "lamflow: InputError: " in log
