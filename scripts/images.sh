@@ -15,10 +15,13 @@ revision=$(git describe --always --dirty 2>/dev/null || echo unknown)
 build() { # name, Containerfile, further arguments
     name=$1 file=$2
     shift 2
+    # podman's cache does not see that a build argument has changed; --label goes past it.
     # BUILD_ARGS is a list, so it is left unquoted.
     # shellcheck disable=SC2086
     "$engine" build --file "images/$file.Containerfile" --tag "$REPOSITORY/$name:$version" \
-        --build-arg VERSION="$version" --build-arg REVISION="$revision" $BUILD_ARGS "$@" .
+        --build-arg VERSION="$version" --label org.opencontainers.image.version="$version" \
+        --build-arg REVISION="$revision" --label org.opencontainers.image.revision="$revision" \
+        $BUILD_ARGS "$@" .
 }
 
 [ $# -gt 0 ] || set -- base gpu label-espresso label-cp2k lammps
