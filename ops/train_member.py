@@ -5,10 +5,8 @@ from typing import Any
 
 from lamflow.config.base import JsonObject, StrictModel
 from lamflow.engine.operator import StepIO, operator
-from lamflow.files import read_json
-from lamflow.learn.committee import keep_member
+from lamflow.learn.committee import keep_member, nothing_new
 from lamflow.learn.committee import train_member as train
-from lamflow.learn.gather import GATHERED
 from lamflow.train.protocol import TrainSettings
 
 
@@ -46,7 +44,7 @@ def train_member_on_one_core(params: TrainMemberParams, io: StepIO) -> Mapping[s
 
 def _train(params: TrainMemberParams, io: StepIO) -> Mapping[str, Any]:
     labels = io.inputs["labels"]
-    if "previous" in io.inputs and not read_json(labels / GATHERED)["labelled"]:
+    if "previous" in io.inputs and nothing_new(labels):
         return keep_member(io.inputs["previous"], io.outputs["model"])
     return train(
         labels, io.outputs["model"], io.scratch, name=params.name, model=params.model,

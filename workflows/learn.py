@@ -17,11 +17,14 @@ from lamflow.ops.label import LabelParams, label
 from lamflow.ops.learn_report import LearnReportParams, learn_report
 from lamflow.ops.select import SelectParams, select
 from lamflow.ops.train_member import TrainMemberParams, train_member, train_member_on_one_core
+from lamflow.ops.tune_member import TuneMemberParams, tune_member, tune_member_on_one_core
 
+from lamflow.config.base import StrictModel
 from lamflow.config.learn import LearnConfig
 from lamflow.data.elements import sorted_symbols
 from lamflow.engine.graph import Graph, Origin, Output, Step
 from lamflow.engine.inputs import source_of
+from lamflow.engine.operator import Operator
 from lamflow.errors import InputError
 from lamflow.learn.frames import read_structures
 from lamflow.train import presets
@@ -59,6 +62,8 @@ class _Builder:
             spec.name: source_of(spec.path) for spec in config.structures
         }
         self.type_map = _type_map(config)
+        pretrained = config.pretrained
+        self.pretrained = source_of(pretrained.path) if pretrained else None
         self.datasets = {
             spec.name: self._clean(spec.name, spec.path, spec.format, spec.type_map)
             for spec in config.datasets
@@ -166,21 +171,32 @@ class _Builder:
         config = self.config
         settings = config.train.model_dump(exclude={"committee"})
         settings["save_every"] = min(config.train.save_every, config.train.steps)
-        operator = train_member_on_one_core if config.train.threads == 1 else train_member
         models = {}
         for member in range(1, config.train.committee + 1):
-            params = TrainMemberParams(
+            operator, params = self._member(settings | {"seed": self._seed(number) + member})
+            inputs: dict[str, Origin] = {"labels": labels}
+            if before:
+                inputs["previous"] = before[str(member)]
+            if self.pretrained:
+                inputs["pretrained"] = self.pretrained
+            step = self.graph.add(f"{name}-train-{member}", operator, params, inputs)
+            models[str(member)] = step["model"]
+        return models
+
+    def _member(self, settings: dict[str, Any]) -> tuple[Operator, StrictModel]:
+        """Return what trains a member: from scratch or from a pretrained model."""
+        config, alone = self.config, self.config.train.threads != 1
+        if config.model:
+            return train_member if alone else train_member_on_one_core, TrainMemberParams(
                 name=config.name,
                 model=presets.load(config.model.preset, config.model.overrides),
                 type_map=self.type_map,
-                settings=settings | {"seed": self._seed(number) + member},
+                settings=settings,
             )
-            previous = {"previous": before[str(member)]} if before else {}
-            step = self.graph.add(
-                f"{name}-train-{member}", operator, params, {"labels": labels, **previous}
-            )
-            models[str(member)] = step["model"]
-        return models
+        head = config.pretrained.head if config.pretrained else None
+        return tune_member if alone else tune_member_on_one_core, TuneMemberParams(
+            name=config.name, head=head, elements=self.type_map, settings=settings
+        )
 
     def _check(
         self,
@@ -262,7 +278,8 @@ def _type_map(config: LearnConfig) -> tuple[str, ...]:
     from lamflow.label.registry import LABELLERS
 
     paths = {spec.name: Path(source_of(spec.path).location) for spec in config.structures}
-    found: set[str] = set(config.model.type_map or ())
+    wanted = config.model.type_map if config.model else None
+    found: set[str] = set(wanted or ())
     labeller = LABELLERS.build(config.label.engine, config.label.settings)
     for system in read_structures(paths).values():
         elements = sorted({system.type_map[index] for index in system.types[0]})
@@ -270,10 +287,10 @@ def _type_map(config: LearnConfig) -> tuple[str, ...]:
         found |= set(elements)
     for spec in config.datasets:
         found |= set(Dataset.open(Path(spec.path), fmt=spec.format).elements)
-    if config.model.type_map:
-        if missing := sorted(found - set(config.model.type_map)):
+    if wanted:
+        if missing := sorted(found - set(wanted)):
             raise InputError(f"model.type_map lacks {', '.join(missing)}; add them")
-        return config.model.type_map
+        return wanted
     return sorted_symbols(found)
 
 
@@ -287,6 +304,8 @@ def _as_run(config: LearnConfig) -> dict[str, Any]:
     plain = config.model_dump(mode="json", exclude={"run", "resources"}, exclude_none=True)
     for spec in [*plain["structures"], *plain.get("datasets", [])]:
         spec["path"] = Path(spec["path"]).name
+    if "pretrained" in plain:
+        plain["pretrained"]["path"] = Path(plain["pretrained"]["path"]).name
     if "test" in plain:
         plain["test"] = Path(plain["test"]).name
     return plain

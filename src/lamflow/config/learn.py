@@ -56,6 +56,15 @@ class _PathOrMapping:
         return {**schema, "items": {"anyOf": [path, schema["items"]]}}
 
 
+class PretrainedSpec(StrictModel):
+    """A model to begin with."""
+
+    path: Location
+    """Model folder with model.pt and card.json, such as result/model of another run."""
+    head: str | None = None
+    """Head to begin with, or fresh for a new fitting net; not needed if there is only one."""
+
+
 class Budget(StrictModel):
     """What the loop may cost; raising it and submitting again goes on from there."""
 
@@ -91,8 +100,11 @@ class LearnConfig(StrictModel):
         AfterValidator(_distinct),
     ]
     """Where the exploration starts: paths, or mappings with `name` and `path`."""
-    model: Annotated[Model, Field(examples=["dpa1-tiny"])]
-    """A preset's name, or a mapping that overrides parts of one; trained from scratch."""
+    model: Annotated[Model | None, Field(examples=["dpa1-tiny"])] = None
+    """A preset's name, or a mapping that overrides parts of one: trained from scratch in each
+    iteration. Either this or `pretrained`."""
+    pretrained: PretrainedSpec | None = None
+    """A model that is fine-tuned in each iteration, instead of `model`."""
     train: Annotated[LoopTraining, Field(examples=[{"steps": 2000}])]
     """How each member of the committee is trained, in each iteration."""
     label: Annotated[LabelSpec, Field(examples=[{"engine": "tblite"}])]
@@ -119,6 +131,14 @@ class LearnConfig(StrictModel):
     """Time limits and retries."""
     resources: Profiles = Field(default_factory=dict)
     """Where and on what the steps run in a cluster, by profile."""
+
+    @model_validator(mode="after")
+    def _one_model(self) -> Self:
+        if (self.model is None) == (self.pretrained is None):
+            raise PydanticCustomError(
+                "model", "give either model (trained from scratch) or pretrained (fine-tuned)"
+            )
+        return self
 
     @model_validator(mode="after")
     def _affordable(self) -> Self:

@@ -12,6 +12,7 @@ from lamflow.data.frames import FloatArray, System
 from lamflow.errors import RunError
 from lamflow.evaluate.predictor import DeepmdPredictor
 from lamflow.files import read_json, write_json
+from lamflow.learn.gather import GATHERED
 from lamflow.progress import Progress, silent
 from lamflow.select.conformal import nearest_distance
 from lamflow.select.descriptor import DescriptorSpace
@@ -19,7 +20,7 @@ from lamflow.select.deviation import committee_deviation
 from lamflow.train.deepmd_trainer import DeepmdTrainer
 from lamflow.train.export import export_model, make_job
 from lamflow.train.model_card import verified_file
-from lamflow.train.protocol import SINGLE_HEAD, TrainingError, TrainSettings
+from lamflow.train.protocol import SINGLE_HEAD, TrainingError, TrainJob, TrainSettings
 
 _FAILED = "failed.json"
 _CHUNK = 200
@@ -54,6 +55,13 @@ def train_member(
     Steps, seconds and whether it failed.
     """
     job = make_job({SINGLE_HEAD: labels}, {SINGLE_HEAD: 1.0}, model, settings, type_map)
+    return train_job(job, folder, scratch, name, progress)
+
+
+def train_job(
+    job: TrainJob, folder: Path, scratch: Path, name: str, progress: Progress
+) -> dict[str, Any]:
+    """Train `job` into `folder`, see `train_member`."""
     try:
         result = DeepmdTrainer().train(job, scratch, progress)
     except TrainingError as error:
@@ -61,6 +69,11 @@ def train_member(
         return {"steps": 0, "train_seconds": 0.0, "failed": True}
     card = export_model(job, result, folder, name)
     return {"steps": card.steps, "train_seconds": round(card.seconds, 1), "failed": False}
+
+
+def nothing_new(labels: Path) -> bool:
+    """Tell whether an iteration brought no label."""
+    return not read_json(labels / GATHERED)["labelled"]
 
 
 def keep_member(previous: Path, folder: Path) -> dict[str, Any]:

@@ -92,3 +92,18 @@ def test_the_labeller_is_asked_before_anything_runs(file: Path) -> None:
 def test_mistakes_are_told(file: Path, change: str, told: str) -> None:
     with pytest.raises(InputError, match=told):
         load_config(file, [change])
+
+
+def test_a_pretrained_model_is_tuned_instead(file: Path, tmp_path: Path) -> None:
+    (tmp_path / "big").mkdir()
+    (tmp_path / "big/card.json").write_text("{}")
+    text = CONFIG.replace("model: dpa1-tiny", "pretrained: {path: big, head: tio2}")
+    file.write_text(text)
+    step = next(step for step in graph(file).steps if step.name == "iter-01-train-2")
+    assert step.operator.name == "tune_member_on_one_core"
+    assert set(step.inputs) == {"labels", "previous", "pretrained"}
+
+
+def test_from_scratch_or_pretrained_but_not_both(file: Path) -> None:
+    with pytest.raises(InputError, match="give either model"):
+        load_config(file, ["pretrained={path: big}"])
