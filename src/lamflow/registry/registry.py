@@ -11,6 +11,7 @@ dies leaves parts that nothing names, and no version.
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -80,6 +81,7 @@ class Registry:
         """
         if files.keys() != content.parts.keys():
             raise ValueError("files and the content's parts differ")
+        _check_conditions(self.store)
         send_parts(self.store, content.parts, files, progress)
         digest = content_sha256(content)
         last = 0
@@ -245,6 +247,12 @@ class Registry:
         numbers = "1" if versions == [1] else f"1 to {versions[-1]}"
         there = ", ".join([numbers, *self.tags(kind, reference.name)])
         return InputError(Problem(str(reference), "", f"no such version; there are: {there}"))
+
+
+def _check_conditions(store: Store) -> None:
+    """Find out before a long upload whether the store has conditional writes."""
+    with suppress(ExistsError, NotFoundError):
+        store.replace("@probe", b"", "no version")  # always refused where conditions are heeded
 
 
 def _version_key(kind: Kind, name: str, version: int) -> str:
