@@ -146,6 +146,11 @@ class Committee:
         self._samples = samples
         self.energy_per_atom = _median_energy(samples)
 
+    @property
+    def held(self) -> NDArray[np.bool_]:
+        """Labels that it is trained on, (nframes, 3)."""
+        return self._held
+
     def guess(self, sample: Sample, fold: int) -> Guess:
         """Predict a frame with the members that have not seen `fold`."""
         stack = np.stack([w for without, w in self._members.items() if fold in without], axis=1)

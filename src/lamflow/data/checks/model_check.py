@@ -20,6 +20,8 @@ from lamflow.data.checks.mistakes import (
     virial_mistake,
     virial_order,
 )
+from lamflow.data.checks.robust import spread
+from lamflow.data.checks.systems import MOST
 from lamflow.data.fingerprint import neighbour_pairs
 from lamflow.data.frames import FloatArray, IntArray, System
 
@@ -29,6 +31,7 @@ _FEW = 5
 _MISFIT = 0.6
 _REPAIRED = 0.5
 _WORST_ATOMS = 8
+_CONSTANT = 0.05
 _NAMES = {ENERGY: "E_WRONG", FORCE: "F_WRONG", VIRIAL: "V_WRONG"}
 
 
@@ -87,7 +90,8 @@ def check_labels(
     volumes = [1.0 if f.cells is None else abs(float(np.linalg.det(f.cells[0]))) for f in frames]
     findings = list(_findings(numbers, samples, verdict, volumes, present))
     findings += _swapped_types(numbers, frames, committee, folds, verdict)
-    faults += _exchanged_elements(frames, committee, folds, verdict)
+    faults += _offsets(frames, verdict, present)
+    faults += _exchanged_elements(frames, samples, committee, folds)
     return ModelCheck(findings, faults, note)
 
 
@@ -137,29 +141,58 @@ def _suspects(frame: System, verdict: Verdict, index: int) -> Iterator[tuple[int
             yield one, other
 
 
-def _exchanged_elements(
-    frames: Sequence[System], committee: Committee, folds: IntArray, verdict: Verdict
+def _offsets(
+    frames: Sequence[System], verdict: Verdict, present: NDArray[np.bool_]
 ) -> Iterator[SystemFault]:
-    """Find systems whose elements are named wrongly: exchanging two makes their forces fit."""
+    """Find systems whose energies are all off by one constant: another energy reference."""
+    names = np.array([frame.name for frame in frames])
+    for name in np.unique(names):
+        mine = np.flatnonzero((names == name) & present[:, ENERGY])
+        if len(mine) < _FEW or verdict.wrong[mine, ENERGY].mean() <= MOST:
+            continue
+        offset, width = spread(verdict.errors.energy[mine])
+        if width < _CONSTANT * abs(offset):
+            what = (
+                f"energies are off by a constant {offset:+.4f} ± {width:.4f} eV per atom: other "
+                f"energy references (pseudopotentials, code or functional)"
+            )
+            yield SystemFault(str(name), "ENERGY_REFERENCE", what,
+                              f"subtract {offset:.6g} eV per atom")  # fmt: skip
+
+
+def _exchanged_elements(
+    frames: Sequence[System], samples: list[Sample], committee: Committee, folds: IntArray
+) -> Iterator[SystemFault]:
+    """Find systems whose elements are named wrongly: exchanging two makes their forces fit.
+
+    Such a system does not contradict the others, its surroundings just do not occur in them. So
+    it is left out of the training first.
+    """
     names = np.array([frame.name for frame in frames])
     symbols = _symbols(frames)
+    held = committee.held.copy()
     for name in np.unique(names):
         mine = np.flatnonzero(names == name)
-        before = float(np.nanmedian(verdict.errors.force[mine]))
-        if len(mine) < _FEW or not before > _MISFIT or len(mine) == len(frames):
+        if not _FEW <= len(mine) <= len(frames) // 2:
             continue
+        committee.fit(held & (names != name)[:, None], single=True)
         chosen = mine[:_FEW]
+        left_out = [samples[int(index)] for index in chosen]
+        guesses = guess_all(committee, left_out, folds[chosen])
+        before = float(np.nanmedian(measure_errors(committee, left_out, guesses).force))
+        if not before > _MISFIT:
+            continue
         found = {
-            (one, other): _exchanged_error(frames, chosen, (one, other), committee, folds)
-            for one, other in combinations(symbols, 2)
+            pair: _exchanged_error(frames, chosen, pair, committee, folds)
+            for pair in combinations(symbols, 2)
         }
-        pair = min(found, key=lambda key: found[key], default=None)
-        if pair is not None and found[pair] < _REPAIRED * before:
+        best = min(found, key=lambda pair: found[pair], default=None)
+        if best is not None and found[best] < _REPAIRED * before:
             what = (
-                f"forces are off by {before:.0%}; with {pair[0]} and {pair[1]} exchanged by "
-                f"{found[pair]:.0%}: the type map names them in the wrong order"
+                f"forces are off by {before:.0%}; with {best[0]} and {best[1]} exchanged by "
+                f"{found[best]:.0%}: the type map names them in the wrong order"
             )
-            yield SystemFault(str(name), "TYPE_MAP", what, f"exchange {pair[0]} and {pair[1]}")
+            yield SystemFault(str(name), "TYPE_MAP", what, f"exchange {best[0]} and {best[1]}")
 
 
 def _exchanged_error(

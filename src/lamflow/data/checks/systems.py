@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from lamflow.data.checks.findings import Finding, SystemFault
 
-MOST = 0.6
+MOST = 0.5
 _FEWEST = 5
 # Duplicates are about single frames, however many there are.
 _OF_FRAMES = {"DUP", "DUP_TURNED"}

@@ -129,3 +129,13 @@ def test_energies_that_are_all_in_another_unit(factor: float, unit: str, crystal
     assert [fault.code for fault in result.faults] == ["ENERGY_UNIT"]
     assert unit in result.faults[0].what
     assert result.findings == []
+
+
+def test_a_system_with_another_energy_reference(crystal) -> None:
+    main, other = crystal(N), crystal(15, seed=1, name="other")
+    other.energies[:] += 12 * 1.7
+    frames = [main.take([i]) for i in range(N)] + [other.take([i]) for i in range(15)]
+    distrusted = np.zeros((N + 15, 3), dtype=bool)
+    (fault,) = check_labels(range(N + 15), distrusted, frames, seed=0).faults
+    assert (fault.system, fault.code) == ("other", "ENERGY_REFERENCE")
+    assert float(fault.repair.split()[1]) == pytest.approx(1.7, abs=0.02)
