@@ -402,3 +402,22 @@ def test_a_token_that_was_renewed_is_read_again(
         engine.api.list_live()
     monkeypatch.setenv("STUB_TOKEN", "renewed-1882")
     engine.api.list_live()
+
+
+def test_a_run_that_argo_has_forgotten_still_has_status_and_result(lamflow, stub: Stub) -> None:
+    submit(lamflow, "--detach")
+    assert lamflow("watch", "tiny")[0] == 0
+    before = json.loads(lamflow("status", "tiny", "--json")[1])
+    stub.workflows.clear()
+    after = json.loads(lamflow("status", "tiny", "--json")[1])
+    assert (after["status"], after["steps"]) == ("succeeded", before["steps"])
+    assert lamflow("download", "tiny", "-o", "out")[0] == 0
+    assert Path("out/report.html").exists()
+
+
+def test_a_result_is_fetched_anew_when_the_run_has_another(lamflow, stub: Stub) -> None:
+    for name, steps in (("other", 20), ("tiny", 10), ("tiny", 20)):
+        assert submit(lamflow, "--name", name, "--set", f"train.steps={steps}", "--json")[0] == 0
+    assert len(stub.workflows) == 2  # the third had nothing to do
+    models = [Path(f"lamflow-runs/{name}/result/model").read_text() for name in ("other", "tiny")]
+    assert models[0] == models[1]

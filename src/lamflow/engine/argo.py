@@ -49,7 +49,7 @@ from lamflow.engine.manifest import (
 from lamflow.engine.records import RunFolder
 from lamflow.engine.state import FAILED, PENDING, RUNNING, STOPPED, SUCCEEDED
 from lamflow.errors import InputError, RunError, UnreachableError
-from lamflow.files import read_json, write_json, write_text
+from lamflow.files import read_json, sha256_json, write_json, write_text
 from lamflow.progress import Progress, silent
 from lamflow.store.protocol import Store
 
@@ -150,11 +150,13 @@ class ArgoEngine:
         else:  # all was done already, or it was never started or is deleted and not archived
             phase = record["status"] if record["status"] not in GOING_ON else FAILED
         steps = [self._step(workflow, record, step) for step in record["steps"]]
+        if not workflow and record["workflow"] and record.get("last"):
+            steps = record["last"]  # Argo has forgotten it
         error = None
         if phase == FAILED:
             error = record["error"] or self._why(run, workflow, steps)
         if (phase, error) != (record["status"], record["error"]):
-            run.update(status=phase, error=error)
+            run.update(status=phase, error=error, last=None if phase in GOING_ON else steps)
         return {
             "run": run.name, "kind": record["kind"], "engine": "argo", "status": phase,
             "error": error, "created": record["created"], "attempts": record["attempts"],
@@ -245,22 +247,32 @@ class ArgoEngine:
         status = self.status(run)
         if status["status"] != SUCCEEDED:
             raise RunError(f"run {run.name}: no result yet; lamflow status {run.name}")
-        marker = {"workflow": record["attempts"][-1]["workflow"]} if record["attempts"] else {}
-        if run.result.is_dir() and record.get("fetched") == marker:
-            return run.result
+        keys = self._result_keys(run, record)
+        marker = sha256_json(keys)
+        if not run.result.is_dir() or record.get("fetched") != marker:
+            download_result(self.store, keys, run.result)
+            run.update(fetched=marker)
+        return run.result
+
+    def _result_keys(self, run: RunFolder, record: Mapping[str, Any]) -> dict[str, str]:
+        """Where the products lie: as found at submission, as Argo says, or as the bucket has it."""
         graph = graph_from_json(read_json(run.path / "graph.json"))
         workflow = self._workflow(record)
+        found: dict[str, OutputKeys] = {
+            output.step.key: artifact_keys(step_node(workflow, output.step.name) or {})
+            for output in graph.results.values()
+        } | record["reused"]
+        if not all(output.port in found[output.step.key] for output in graph.results.values()):
+            found |= find_finished(self.store, self.place.prefix, graph)  # Argo forgets in time
         keys = {}
         for path, output in graph.results.items():
-            known: OutputKeys = record["reused"].get(output.step.key) or artifact_keys(
-                step_node(workflow, output.step.name) or {}
-            )
-            if output.port not in known:
-                raise RunError(f"run {run.name}: Argo does not say where {path} lies")
-            keys[path] = known[output.port]
-        download_result(self.store, keys, run.result)
-        run.update(fetched=marker)
-        return run.result
+            if output.port not in found[output.step.key]:
+                raise RunError(
+                    f"run {run.name}: {path} is neither in Argo's records nor in the bucket; "
+                    f"submit {record['source'] or 'the file'} again"
+                )
+            keys[path] = found[output.step.key][output.port]
+        return keys
 
     def list_cluster(self) -> list[dict[str, Any]]:
         """Runs of the namespace, live and archived, newest first, whoever started them."""
@@ -330,7 +342,7 @@ class ArgoEngine:
             created=old.get("created", time.time()), attempts=old.get("attempts", []),
             cached=list(finished), reused={key: dict(ports) for key, ports in finished.items()},
             records={k: read_record(self.store, p[RECORD_PORT]) for k, p in finished.items()},
-            workflow=None, steps=graph.summary(),
+            workflow=None, last=None, steps=graph.summary(),
         )  # fmt: skip
 
     def _create(self, run: RunFolder, graph: Graph, options: ArgoOptions) -> None:
