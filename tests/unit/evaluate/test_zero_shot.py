@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+
+from lamflow.data.references import Baseline, References
+from lamflow.errors import InputError
+from lamflow.evaluate.forgetting import forgetting
+from lamflow.evaluate.predictor import Prediction
+from lamflow.evaluate.zero_shot import refit_references, zero_shot_errors
+from lamflow.testing.trainer import emt_system
+
+SHIFT = {"Cu": 7.5, "Au": -130.0}
+
+
+class OtherReferences:
+    """Knows everything but where the elements' energies begin; in another order of elements."""
+
+    type_map = ("Au", "Ni", "Cu")
+
+    def predict(self, system):
+        shift = system.counts() @ np.array([SHIFT[s] for s in system.type_map])
+        return Prediction(system.energies - shift, system.forces, system.virials)
+
+
+def mixed():
+    return [emt_system(2, seed=1), emt_system(2, seed=2, elements=("Au", "Cu"))]
+
+
+def test_shift_of_each_element_is_found():
+    shift = refit_references(OtherReferences(), mixed()).shift
+    found = dict(zip(shift.elements, shift.energies, strict=True))
+    assert found["Cu"] == pytest.approx(SHIFT["Cu"])
+    assert found["Au"] == pytest.approx(SHIFT["Au"])
+
+
+def test_errors_are_without_the_shift():
+    baseline = Baseline(References(("Cu", "Au"), np.zeros(2), 2, ()))
+    errors = zero_shot_errors(OtherReferences(), mixed(), [emt_system(3, seed=5)], baseline)
+    assert errors["energy_rmse_meV_per_atom"] == pytest.approx(0.0, abs=1e-6)
+    assert errors["force_rmse_meV_per_A"] == 0.0
+
+
+def test_frames_without_energies_cannot_refit():
+    with pytest.raises(InputError, match="no frame has an energy"):
+        refit_references(OtherReferences(), [])
+
+
+def errors(force, frames=10):
+    return {"frames": frames, "force_rmse_meV_per_A": force, "virial_rmse_meV_per_atom": None}
+
+
+def test_worst_forgetting_comes_first():
+    found = forgetting(
+        {"a": errors(100.0), "b": errors(100.0)}, {"a": errors(90.0), "b": errors(300.0)}
+    )
+    assert [(one.head, one.ratio) for one in found] == [("b", 3.0), ("a", 0.9)]
+
+
+def test_heads_must_be_tested_again_on_the_same_frames():
+    with pytest.raises(InputError, match=r"heads.a: was not tested after fine-tuning"):
+        forgetting({"a": errors(1.0)}, {})
+    with pytest.raises(InputError, match="9 frames after and 10 before"):
+        forgetting({"a": errors(1.0)}, {"a": errors(1.0, frames=9)})
