@@ -32,7 +32,6 @@ _WIDE_RANGE = 200.0
 _WILD = 0.02
 _RASTER_DPI, _SMALL_RASTER_DPI = 190, 100
 _FEW_HEADS = 8
-_LOW_PERCENTILE = 10
 
 _CURVE_QUANTITIES = (
     ("energy", "energy_rmse_meV_per_atom", "Energy RMSE", "meV/atom"),
