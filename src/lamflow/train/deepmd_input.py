@@ -208,7 +208,16 @@ def _stat_batches(data: HeadData) -> int:
 def _seeded(job: TrainJob) -> dict[str, Any]:
     seed = {"seed": job.settings.seed}
     frozen = job.start is not None and job.start.freeze_descriptor
-    return merge(job.model, {"descriptor": {**seed, "trainable": not frozen}, "fitting_net": seed})
+    descriptor = {**seed, "trainable": not frozen, **_neighbours(job)}
+    return merge(job.model, {"descriptor": descriptor, "fitting_net": seed})
+
+
+def _neighbours(job: TrainJob) -> dict[str, Any]:
+    """Give ``se_e2_a`` its neighbours of each element, where a preset says how many of any."""
+    descriptor = job.model.get("descriptor", {})
+    if descriptor.get("type") == "se_e2_a" and isinstance(descriptor.get("sel"), int):
+        return {"sel": [descriptor["sel"]] * len(job.type_map)}
+    return {}
 
 
 def _beginning(job: TrainJob, head: str) -> dict[str, str]:

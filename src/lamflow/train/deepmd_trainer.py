@@ -99,9 +99,10 @@ class _Run:
             arguments += ["--restart", checkpoint.name]
         elif start is not None:
             arguments += ["--finetune", str(start.checkpoint.resolve())]
+        module, arguments = _parallel(self._job.settings.processes, arguments)
         try:
             run_module(
-                "deepmd",
+                module,
                 arguments,
                 folder=self._folder,
                 log=self._log,
@@ -177,11 +178,29 @@ def check_job(job: TrainJob) -> None:
         problems.append(Problem("", "heads", "there are none; give at least one dataset"))
     if job.settings.steps < 1:
         problems.append(Problem("", "train.steps", f"{job.settings.steps} is less than 1"))
-    if job.settings.processes != 1:
-        problems.append(Problem("", "train.processes", "must be 1"))
+    if job.settings.processes > 1 and (gpus := _count_gpus()) < job.settings.processes:
+        what = (
+            f"{job.settings.processes} processes need as many GPUs, and {gpus} are here: "
+            "DeePMD-kit 3.2 trains in parallel on GPUs only; set it to 1"
+        )
+        problems.append(Problem("", "train.processes", what))
     if problems:
         raise InputError(*problems)
     check_model(job.model)
+
+
+def _count_gpus() -> int:
+    import torch
+
+    return int(torch.cuda.device_count())
+
+
+def _parallel(processes: int, arguments: list[str]) -> tuple[str, list[str]]:
+    """Module and arguments that run DeePMD-kit, by torchrun where there are several processes."""
+    if processes == 1:
+        return "deepmd", arguments
+    launch = ["--standalone", f"--nproc-per-node={processes}", "-m", "deepmd"]
+    return "torch.distributed.run", [*launch, *arguments]
 
 
 def _repeated(names: list[str]) -> list[str]:

@@ -61,7 +61,7 @@ class TrainSettings:
     threads
         CPU threads of each process; None: all the cores that this process may use.
     processes
-        More than 1: data-parallel training by torchrun (gloo on CPUs, NCCL on GPUs).
+        More than 1: data-parallel training by torchrun, one GPU for each.
     deepmd
         Raw DeePMD-kit input, merged over what lamflow writes.
     """

@@ -41,6 +41,18 @@ def job(folder: Path, **settings) -> TrainJob:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("preset", ["se_e2_a", "se_t_tebd", "dpa2-tiny", "dpa3-tiny"])
+def test_other_architectures_train(tmp_path, preset):
+    some = replace(job(tmp_path, steps=20), model=presets.load(preset))
+    frame = emt_system(1, seed=5)
+    result = DeepmdTrainer().train(some, tmp_path / "run")
+    says = DeepmdPredictor(result.frozen["alloy"]).predict(frame)
+    assert abs(says.energies[0] - frame.energies[0]) / frame.natoms < 0.5
+    assert says.forces == pytest.approx(says.forces)  # no NaN
+    assert np.abs(says.forces.sum(axis=1)).max() < 1e-4
+
+
+@pytest.mark.slow
 def test_loss_that_is_not_a_number_ends_the_run(tmp_path):
     wild = job(tmp_path, steps=10_000)
     forces = next((tmp_path / "data").rglob("force.npy"))
@@ -120,6 +132,10 @@ def test_raw_input_is_checked_before_anything_is_written(tmp_path):
         ({"heads": [Head("a", Path("x")), Head("a", Path("y"))]}, "heads.a: is used twice"),
         ({"heads": [Head("a", Path("x"), weight=-1.0)]}, "heads.a: weight -1.0 is not positive"),
         ({"settings": TrainSettings(steps=0)}, "train.steps: 0 is less than 1"),
+        (
+            {"settings": TrainSettings(steps=1, processes=999)},
+            r"train.processes: 999 processes need as many GPUs, and \d+ are here",
+        ),
     ],
 )
 def test_unusable_jobs_are_refused(tmp_path, change, message):
