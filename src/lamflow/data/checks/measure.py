@@ -1,6 +1,5 @@
 """Measure each frame once: the few numbers that all rules need."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -85,6 +84,7 @@ def measure(system: System, source: int, first: int, table: dict[str, Chemistry]
     table
         Chemistry by its elements joined with dashes; grown as needed.
     """
+    columns = _columns(system)
     for index in range(system.nframes):
         used = np.unique(system.types[index])
         elements = tuple(system.type_map[t] for t in used)
@@ -92,69 +92,70 @@ def measure(system: System, source: int, first: int, table: dict[str, Chemistry]
         chemistry.frames.append(first + index)
         chemistry.systems.append(source)
         chemistry.compositions.append(composition(system, index))
-        for name, value in _numbers(system, index):
-            chemistry.columns[name].append(value)
-        broken = int(chemistry.columns["broken"][-1])
-        closest, point = _geometry(
-            system, index, np.searchsorted(used, system.types[index]), broken
-        )
+        for name, values in columns.items():
+            chemistry.columns[name].append(float(values[index]))
+        kinds = np.searchsorted(used, system.types[index])
+        closest, point = _geometry(system, index, kinds, int(columns["broken"][index]))
         chemistry.closest.append(closest)
         chemistry.points.append(point)
 
 
-def broken_bits(system: System, index: int) -> int:
-    """Return which arrays of a frame are not finite, and whether its cell is flat, as bits."""
+def broken_bits(system: System) -> IntArray:
+    """Return which arrays of each frame are not finite, and whether its cell is flat, as bits."""
+    bits = np.zeros(system.nframes, dtype=np.int64)
     arrays = {
         BAD_ENERGY: system.energies, BAD_FORCE: system.forces, BAD_VIRIAL: system.virials,
         BAD_COORD: system.coords, BAD_CELL: system.cells,
     }  # fmt: skip
-    bits = sum(
-        bit for bit, array in arrays.items()
-        if array is not None and not np.isfinite(array[index]).all()
-    )  # fmt: skip
-    if system.cells is not None and not bits & BAD_CELL:
-        flat = abs(float(np.linalg.det(system.cells[index]))) < _FLAT_CELL_A3
-        bits |= BAD_CELL if flat else 0
+    for bit, array in arrays.items():
+        if array is not None:
+            finite = np.isfinite(array.reshape(system.nframes, -1)).all(axis=1)
+            bits[np.logical_not(finite)] |= bit
+    if system.cells is not None:
+        usable = np.flatnonzero(bits & BAD_CELL == 0)
+        flat = np.abs(np.linalg.det(system.cells[usable])) < _FLAT_CELL_A3
+        bits[usable[flat]] |= BAD_CELL
     return bits
 
 
-def _numbers(system: System, index: int) -> Iterator[tuple[str, float]]:
-    natoms = system.natoms
-    yield "natoms", float(natoms)
-    bits = broken_bits(system, index)
-    yield "broken", float(bits)
-    determinant = 0.0
-    if system.cells is not None and not bits & BAD_CELL:
-        determinant = float(np.linalg.det(system.cells[index]))
-    yield "handedness", float(np.sign(determinant))
-    yield "volume", abs(determinant) / natoms if determinant else np.nan
-    usable = system.energies is not None and not bits & BAD_ENERGY
-    yield "energy", float(system.energies[index]) / natoms if usable else np.nan  # type: ignore[index]
-    rms = largest = net = np.nan
-    if system.forces is not None and not bits & BAD_FORCE:
-        forces = system.forces[index]
-        rms = float(np.sqrt(np.mean(forces**2)))
-        largest = float(np.linalg.norm(forces, axis=1).max())
-        net = float(np.linalg.norm(forces.sum(axis=0)))
-    yield "force_rms", rms
-    yield "force_max", largest
-    yield "force_net", net
-    virial = np.nan
-    if system.virials is not None and not bits & BAD_VIRIAL:
-        virial = float(np.sqrt(np.mean(system.virials[index] ** 2))) / natoms
-    yield "virial_rms", virial
-    yield "gap", np.nan if bits & (BAD_COORD | BAD_CELL) else _gap(system, index)
+def _columns(system: System) -> dict[str, FloatArray]:
+    """Return what `Chemistry.columns` holds, for all frames; NaN where it is not known."""
+    bits = broken_bits(system)
+    columns = {name: np.full(system.nframes, np.nan) for name in _COLUMNS}
+    columns["natoms"][:] = system.natoms
+    columns["broken"][:] = bits
+    columns["handedness"][:] = 0
+    if system.cells is not None:
+        usable = np.flatnonzero(bits & BAD_CELL == 0)
+        determinant = np.linalg.det(system.cells[usable])
+        columns["handedness"][usable] = np.sign(determinant)
+        columns["volume"][usable] = np.abs(determinant) / system.natoms
+        usable = np.flatnonzero(bits & (BAD_CELL | BAD_COORD) == 0)
+        columns["gap"][usable] = _gaps(system.coords[usable], system.cells[usable])
+    if system.energies is not None:
+        usable = np.flatnonzero(bits & BAD_ENERGY == 0)
+        columns["energy"][usable] = system.energies[usable] / system.natoms
+    if system.forces is not None:
+        usable = np.flatnonzero(bits & BAD_FORCE == 0)
+        forces = system.forces[usable]
+        columns["force_rms"][usable] = np.sqrt(np.mean(forces**2, axis=(1, 2)))
+        columns["force_max"][usable] = np.linalg.norm(forces, axis=2).max(axis=1)
+        columns["force_net"][usable] = np.linalg.norm(forces.sum(axis=1), axis=1)
+    if system.virials is not None:
+        usable = np.flatnonzero(bits & BAD_VIRIAL == 0)
+        rms = np.sqrt(np.mean(system.virials[usable] ** 2, axis=(1, 2)))
+        columns["virial_rms"][usable] = rms / system.natoms
+    return columns
 
 
-def _gap(system: System, index: int) -> float:
-    """Smallest over the lattice directions of the widest empty layer, Å; NaN without a cell."""
-    if system.cells is None:
-        return np.nan
-    cell = system.cells[index]
-    places = np.sort((system.coords[index] @ np.linalg.inv(cell)) % 1.0, axis=0)
-    steps = np.diff(np.vstack([places, places[:1] + 1.0]), axis=0).max(axis=0)
-    heights = 1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0)
-    return float((steps * heights).min())
+def _gaps(coords: FloatArray, cells: FloatArray) -> FloatArray:
+    """Smallest over the lattice directions of the widest empty layer, (nframes,) Å."""
+    inverse = np.linalg.inv(cells)
+    places = np.sort((coords @ inverse) % 1.0, axis=1)
+    ends = np.concatenate([places, places[:, :1] + 1.0], axis=1)
+    widest = np.diff(ends, axis=1).max(axis=1)
+    heights = 1.0 / np.linalg.norm(inverse, axis=1)
+    return np.asarray((widest * heights).min(axis=1))
 
 
 def _geometry(
