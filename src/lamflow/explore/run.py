@@ -19,6 +19,7 @@ from lamflow.explore.protocol import Trajectory
 from lamflow.explore.registry import EXPLORERS
 from lamflow.explore.store import read_trajectory
 from lamflow.files import sha256_json
+from lamflow.label.protocol import Labeller
 from lamflow.label.registry import LABELLERS
 from lamflow.progress import Progress, silent
 
@@ -114,12 +115,16 @@ def explore_all(
         anything is run.
     """
     settings = settings or ExploreSettings()
-    _check(walks, model, model_settings or {})
-    items = _items(walks, folder, model, model_settings or {})
+    labeller = LABELLERS.build(model, model_settings or {}) if model else None
+    _check(walks, labeller)
+    items = _items(walks, folder, labeller)
     missing = [item for item in items.values() if not item.result.exists()]
     job = Job(
         "lamflow.explore.child",
-        {"model": model, "model_settings": dict(model_settings or {})},
+        {
+            "model": model,
+            "model_settings": labeller.settings.model_dump(mode="json") if labeller else {},
+        },
         settings.walltime_s,
         settings.threads,
     )
@@ -135,7 +140,7 @@ def explore_all(
     )
 
 
-def _check(walks: Sequence[Walk], model: str, model_settings: Mapping[str, Any]) -> None:
+def _check(walks: Sequence[Walk], labeller: Labeller | None) -> None:
     names = [walk.name for walk in walks]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -143,10 +148,9 @@ def _check(walks: Sequence[Walk], model: str, model_settings: Mapping[str, Any])
     needing = [w for w in walks if EXPLORERS.build(w.explorer, w.settings).needs_calculator]
     if not needing:
         return
-    if not model:
+    if labeller is None:
         what = f"{needing[0].explorer} needs a model for energies and forces"
         raise InputError(Problem("", "explore", what))
-    labeller = LABELLERS.build(model, model_settings)
     for periodic in (False, True):
         elements = {s for w in needing if w.start.periodic == periodic for s in _symbols(w)}
         if elements:
@@ -157,11 +161,8 @@ def _symbols(walk: Walk) -> list[str]:
     return [walk.start.type_map[index] for index in walk.start.types[walk.frame]]
 
 
-def _items(
-    walks: Sequence[Walk], folder: Path, model: str, model_settings: Mapping[str, Any]
-) -> dict[str, Item]:
+def _items(walks: Sequence[Walk], folder: Path, labeller: Labeller | None) -> dict[str, Item]:
     """Make an item of every walk; its file is named by all that decides its content."""
-    labeller = LABELLERS.build(model, model_settings) if model else None
     items = {}
     for walk in walks:
         symbols, cells = _symbols(walk), walk.start.cells

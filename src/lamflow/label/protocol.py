@@ -62,6 +62,10 @@ class Labeller(Protocol):
     """How many frames one child process labels, one after the other: 1 for DFT, more where
     starting takes longer than labelling."""
 
+    @property
+    def settings(self) -> StrictModel:
+        """The settings; paths in them are absolute, because children work in other folders."""
+
     def __init__(self, settings: Any) -> None:
         """Keep the settings; import nothing heavy."""
 

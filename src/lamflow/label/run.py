@@ -119,7 +119,7 @@ def label_systems(
         labeller.check(_elements(systems, periodic), periodic)
     common = {
         "labeller": engine,
-        "settings": engine_settings,
+        "settings": labeller.settings.model_dump(mode="json"),
         "gentle": False,
         "largest_net_force_eV_per_A": settings.largest_net_force_eV_per_A,
     }

@@ -57,7 +57,8 @@ class Fake:
             notes.write(f"{len(atoms)} {deed} {'gentle' if gentle else ''}\\n")
         (folder / ENGINE_LOG).write_text(f"line of the engine\\nat {len(atoms)} atoms")
         if deed == "sleep":
-            subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+            sleep = "import time; time.sleep(600)"
+            subprocess.Popen([sys.executable, "-c", sleep, f"of {self.settings.notes}"])
             time.sleep(600)
         if deed == "die":
             os.kill(os.getpid(), signal.SIGKILL)

@@ -30,3 +30,16 @@ def test_every_wrong_setting_is_told_at_once():
         "label.gpaw.cutoff",
         "label.gpaw.smearing_eV",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "key"),
+    [("teacher", {"model": "here/model.pth"}, "model"),
+     ("espresso", {"pseudopotentials": {}, "pseudopotential_folder": "here"},
+      "pseudopotential_folder"),
+     ("cp2k", {"data_folder": "here"}, "data_folder")],
+)  # fmt: skip
+def test_paths_hold_in_other_folders(name, settings, key, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = getattr(LABELLERS.build(name, settings).settings, key)
+    assert path == tmp_path / settings[key]

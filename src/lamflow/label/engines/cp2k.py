@@ -17,6 +17,7 @@ from lamflow.files import sha256_file
 from lamflow.label.box import put_in_box
 from lamflow.label.installed import find_program
 from lamflow.label.kpoints import gamma_mesh
+from lamflow.label.paths import AbsolutePath
 from lamflow.label.protocol import UnconvergedError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Cp2kSettings(StrictModel):
     """Family of pseudopotentials."""
     pseudopotential_file: str = "GTH_POTENTIALS"
     """File with the pseudopotentials, in the data folder."""
-    data_folder: Path = Path("/usr/share/cp2k")
+    data_folder: AbsolutePath = Path("/usr/share/cp2k")
     """Where these files are; Debian's cp2k-data puts them there."""
     command: tuple[str, ...] = ("cp2k.psmp",)
     """The program, such as [mpirun, -np, "4", cp2k.psmp]; its words are quoted for the shell

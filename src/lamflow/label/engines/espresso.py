@@ -15,6 +15,7 @@ from lamflow.files import sha256_file
 from lamflow.label.box import put_in_box
 from lamflow.label.installed import find_program
 from lamflow.label.kpoints import gamma_mesh
+from lamflow.label.paths import AbsolutePath
 from lamflow.label.protocol import UnconvergedError
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class EspressoSettings(StrictModel):
 
     pseudopotentials: dict[str, str]
     """Element to the name of its UPF file."""
-    pseudopotential_folder: Path
+    pseudopotential_folder: AbsolutePath
     """Where these files are."""
     sha256: dict[str, str] = Field(default={})
     """Element to the SHA-256 that its file must have; those left out are not checked."""

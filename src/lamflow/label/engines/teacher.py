@@ -9,6 +9,7 @@ from lamflow.config.base import StrictModel
 from lamflow.errors import InputError, Problem
 from lamflow.files import sha256_file
 from lamflow.label.installed import package_version
+from lamflow.label.paths import AbsolutePath
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 class TeacherSettings(StrictModel):
     """Which model labels."""
 
-    model: Path
+    model: AbsolutePath
     """A DeePMD-kit checkpoint or frozen model."""
     head: str | None = None
     """Which head of a multi-task model."""
