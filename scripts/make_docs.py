@@ -21,7 +21,8 @@ def page(kind: str) -> str:
     """Markdown of one kind."""
     schema = json_schema(kind)
     summary = schema.get("description", "").partition("\n")[0]
-    lines = [f"# {kind}", "", summary, "", "A file to start from (`lamflow init " + kind + "`):", ""]
+    start = f"A file to start from (`lamflow init {kind}`):"
+    lines = [f"# {kind}", "", summary, "", start, ""]
     lines += ["```yaml", template_text(kind).rstrip(), "```", "", "## Keys", ""]
     lines += [*table(schema, schema)]
     for name, model in schema.get("$defs", {}).items():

@@ -99,8 +99,8 @@ def upload_folder(
 ) -> Manifest:
     """Store the files of `folder` below `prefix`; files that are there already are not sent again.
 
-    The manifest goes to `manifest_key`, or among the files. `progress` is told bytes. Files below `prefix` that `folder` lacks are left alone, but are not
-    in the manifest.
+    The manifest goes to `manifest_key`, or among the files. `progress` is told bytes. Files below
+    `prefix` that `folder` lacks are left alone, but are not in the manifest.
     """
     check_key(prefix)
     manifest = read_manifest(folder)
