@@ -24,11 +24,11 @@ model:
   preset: dpa1-tiny
   descriptor: {rcut: 4.5, sel: 40, neuron: [4, 8], axis_neuron: 4}
   fitting_net: {neuron: [16, 16]}
-train: {steps: 120, committee: 2, threads: 1, batch: 4}
+train: {steps: 300, committee: 2, threads: 1, batch: 4, learning_rate: 5.0e-3}
 label: {engine: emt, workers: 2}
 explore:
   - {name: nvt800, settings: {steps: 60, temperature_K: 800, timestep_fs: 3.0, save_every: 3}}
-select: {labels: 10, force_error: 0.1}
+select: {labels: 10, force_error: 0.2}
 start: {frames: 10, rattle: 0.02, strain: 0.0}
 budget: {labels: 30, iterations: 2}
 """
@@ -45,18 +45,18 @@ def prepare(folder: Path) -> None:
     from ase.calculators.emt import EMT
     from ase.io import write
 
-    start = bulk("Cu", cubic=True) * (1, 1, 2)
+    start = bulk("Cu", cubic=True)
     write(folder / "cu.xyz", start, format="extxyz")
     (folder / "learn.yaml").write_text(CONFIG)
     frames = []
     for seed in range(16):
         atoms = start.copy()
-        atoms.rattle(0.15, seed=seed)
+        atoms.rattle(0.1, seed=seed)
         atoms.calc = EMT()
         frames.append(atoms)
     stress = np.stack([a.get_stress(voigt=False) * a.get_volume() for a in frames])
     system = System(
-        "hot", ("Cu",), np.zeros((16, 8), dtype=np.int64), np.stack([a.positions for a in frames]),
+        "hot", ("Cu",), np.zeros((16, 4), dtype=np.int64), np.stack([a.positions for a in frames]),
         np.stack([a.cell.array for a in frames]),
         np.array([a.get_potential_energy() for a in frames]),
         np.stack([a.get_forces() for a in frames]), -stress, np.arange(16),
@@ -91,7 +91,7 @@ def test_error_drops_as_labels_are_added(result: Path) -> None:
     rounds = history(result)
     assert [one["iteration"] for one in rounds] == [0, 1, 2]
     errors = [one["errors"]["force_rmse_meV_per_A"] for one in rounds]
-    assert errors[-1] < 0.8 * errors[0]
+    assert errors[-1] < 0.9 * errors[0]
     labels = [sum(one["frames"].values()) for one in rounds]
     assert labels == [10, 20, 30]
 
@@ -112,8 +112,8 @@ def test_counts_add_up(result: Path) -> None:
 def test_levels_are_calibrated_on_labelled_frames(result: Path) -> None:
     for one in history(result):
         slope, (low, high) = one["calibration"]["slope"], one["levels"]
-        assert low * slope == pytest.approx(0.1)
-        assert high * slope == pytest.approx(0.5)
+        assert low * slope == pytest.approx(0.2)
+        assert high * slope == pytest.approx(1.0)
     assert history(result)[0]["calibration"]["method"] == "ratio"  # two frames held out: few
     assert history(result)[1]["calibration"]["frames"] >= 10
 
