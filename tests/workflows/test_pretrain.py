@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from runs import processes_below
 
 from lamflow.files import sha256_file
 from lamflow.train.curve import read_curve
@@ -101,20 +102,6 @@ def test_download_copies_the_result(base: Path, result: Path, tmp_path: Path) ->
     finish(lamflow("download", "short", "-o", tmp_path / "copy", cwd=base))
     copied = (tmp_path / "copy/metrics.json").read_bytes()
     assert copied == (result / "metrics.json").read_bytes()
-
-
-def processes_below(folder: Path) -> list[int]:
-    """Processes whose command line or working directory is below `folder`."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            place = str((entry / "cwd").readlink())
-            command = (entry / "cmdline").read_text()
-        except OSError:
-            continue
-        if str(folder) in place or str(folder) in command:
-            found.append(int(entry.name))
-    return found
 
 
 @pytest.mark.parametrize("whom", ["command", "everything"])

@@ -100,18 +100,7 @@ def collect_clean(
         lines=lines,
         flags=flags,
         cards={n: read_json(folder / "train" / "card.json") for n, folder in parts.items()},
-        steps=[_step(read_json(path)) for path in steps.values()],
-    )
-
-
-def _step(record: Mapping[str, Any]) -> StepRecord:
-    return StepRecord(
-        name=record["name"],
-        op=record["operator"].rpartition(":")[2],
-        needs=tuple(record["needs"]),
-        started=record["started"],
-        finished=record["finished"],
-        numbers=record["numbers"],
+        steps=[StepRecord.from_record(read_json(path)) for path in steps.values()],
     )
 
 

@@ -63,7 +63,7 @@ def collect_pretrain(
         name=name,
         status="succeeded",
         config_yaml=config_yaml,
-        steps=[_step(read_json(path)) for path in steps.values()],
+        steps=[StepRecord.from_record(read_json(path)) for path in steps.values()],
         datasets=[
             {**_dataset(data[head], quarantines[head]), "name": head, "weight": weights[head]}
             for head in data
@@ -76,17 +76,6 @@ def collect_pretrain(
         parity={head: _parity(path) for head, path in parity.items()},
         model_card={key: value for key, value in first.items() if key not in ("versions", "model")},
         versions={**first["versions"], "device": first["device"], "seed": first["seed"]},
-    )
-
-
-def _step(record: Mapping[str, Any]) -> StepRecord:
-    return StepRecord(
-        name=record["name"],
-        op=record["operator"].rpartition(":")[2],
-        needs=tuple(record["needs"]),
-        started=record["started"],
-        finished=record["finished"],
-        numbers=record["numbers"],
     )
 
 

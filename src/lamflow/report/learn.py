@@ -107,19 +107,8 @@ def collect_learn(
         metrics={"heads": {HEAD: errors}, "weighted": errors},
         parity=parity,
         curves={"model": read_curve(model / "lcurve.out", HEAD)},
-        steps=[_step(read_json(path)) for path in steps.values()],
+        steps=[StepRecord.from_record(read_json(path)) for path in steps.values()],
         model_card=read_json(model / "card.json"),
-    )
-
-
-def _step(record: Mapping[str, Any]) -> StepRecord:
-    return StepRecord(
-        name=record["name"],
-        op=record["operator"].rpartition(":")[2],
-        needs=tuple(record["needs"]),
-        started=record["started"],
-        finished=record["finished"],
-        numbers=record["numbers"],
     )
 
 

@@ -42,6 +42,18 @@ class StepRecord:
     finished: float | None = None
     numbers: Mapping[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> "StepRecord":
+        """Take a step's ``step.json``, which is written when it has succeeded."""
+        return cls(
+            name=record["name"],
+            op=record["operator"].rpartition(":")[2],
+            needs=tuple(record["needs"]),
+            started=record["started"],
+            finished=record["finished"],
+            numbers=record["numbers"],
+        )
+
     @property
     def seconds(self) -> float | None:
         """Wall time in s, None unless the step both started and finished."""
