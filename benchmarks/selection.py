@@ -59,7 +59,9 @@ def frame_by_frame(members: list[DeepmdPredictor], dataset: Dataset) -> float:
 def main() -> None:
     dataset = Dataset.open(Path(sys.argv[1]))
     members = [DeepmdPredictor(Path(model)) for model in sys.argv[2:]]
-    batched(members, dataset, 1)  # warm up: TorchScript compiles on the first calls
+    for _ in range(2):  # TorchScript compiles on the first calls of each shape
+        batched(members, dataset, 1)
+        frame_by_frame(members, dataset)
     single = frame_by_frame(members, dataset)
     print(f"{len(members)} members, frame by frame: {single:.1f} frames/s")
     for times in REPEATS:
