@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 
-.PHONY: help setup demo test test-fast lint format manifests docs ci clean
+.PHONY: help setup demo test test-fast test-cloud lint format manifests docs images cluster-up ci clean
 
 help:  ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,6 +24,10 @@ test: $(STAMP)  ## all tests, slow ones too
 test-fast: $(STAMP)  ## tests that take milliseconds
 	$(BIN)/python -m pytest -m "not slow"
 
+test-cloud: $(STAMP)  ## steps in containers as restricted as pods (podman; about 15 minutes)
+	scripts/images.sh base
+	LAMFLOW_TEST_IMAGE=localhost/lamflow:0.1.0 $(BIN)/python -m pytest tests/cloud
+
 lint: $(STAMP)  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -32,6 +36,20 @@ lint: $(STAMP)  ## ruff and mypy
 format: $(STAMP)  ## put the code into ruff's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+manifests: $(STAMP)  ## write the golden Argo manifests anew
+	LAMFLOW_UPDATE_MANIFESTS=1 $(BIN)/python -m pytest tests/unit/engine/test_manifest.py -k golden
+
+docs: $(STAMP)  ## the reference pages and the site/ folder
+	$(BIN)/python -m pip install --quiet --editable ".[docs]"
+	$(BIN)/python scripts/make_docs.py
+	$(BIN)/mkdocs build
+
+images:  ## all container images (podman or docker)
+	scripts/images.sh
+
+cluster-up:  ## a cluster for trying things: kind or k3d, with Argo and S3 in it
+	scripts/cluster-up.sh
 
 ci: lint test  ## what CI runs
 
