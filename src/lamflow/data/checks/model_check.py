@@ -29,6 +29,7 @@ FEWEST = 20
 _HINT = 1.6
 _FEW = 5
 _MISFIT = 0.6
+_SUSPICIOUS = 0.3
 _REPAIRED = 0.5
 _WORST_ATOMS = 8
 _CONSTANT = 0.05
@@ -180,14 +181,14 @@ def _exchanged_elements(
         left_out = [samples[int(index)] for index in chosen]
         guesses = guess_all(committee, left_out, folds[chosen])
         before = float(np.nanmedian(measure_errors(committee, left_out, guesses).force))
-        if not before > _MISFIT:
+        if not before > _SUSPICIOUS:
             continue
         found = {
             pair: _exchanged_error(frames, chosen, pair, committee, folds)
             for pair in combinations(symbols, 2)
         }
         best = min(found, key=lambda pair: found[pair], default=None)
-        if best is not None and found[best] < _REPAIRED * before:
+        if best is not None and found[best] < min(_REPAIRED * before, _SUSPICIOUS):
             what = (
                 f"forces are off by {before:.0%}; with {best[0]} and {best[1]} exchanged by "
                 f"{found[best]:.0%}: the type map names them in the wrong order"
