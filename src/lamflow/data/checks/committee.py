@@ -86,7 +86,7 @@ class Committee:
         )
         self._floor = max(0.3 * self.force_scale, 1e-6)
         self._atoms = float(np.mean([s.natoms for s in samples]))
-        self.energy_per_atom = _median_energy(samples)
+        self._references = _references(samples)
         size = len(scale) + self._elements
         count = int(folds.max()) + 1
         self._large = size > _LARGE
@@ -144,7 +144,7 @@ class Committee:
         if self._held[:, [ENERGY, VIRIAL]].any():
             raise ValueError("energies or virials have been fitted already")
         self._samples = samples
-        self.energy_per_atom = _median_energy(samples)
+        self._references = _references(samples)
 
     @property
     def held(self) -> NDArray[np.bool_]:
@@ -164,7 +164,7 @@ class Committee:
         forces = sample.features.forces @ weights
         virials = sample.features.virial @ weights
         return Guess(
-            float(energies.mean()) + self.energy_per_atom,
+            float(energies.mean()) + float(sample.counts @ self._references) / natoms,
             forces.mean(axis=1),
             virials.mean(axis=1),
             float(energies.std()),
@@ -180,7 +180,7 @@ class Committee:
         natoms, floor = sample.natoms, self._floor
         if kind == ENERGY:
             assert sample.energy is not None  # noqa: S101  trusted labels exist
-            excess = sample.energy - self.energy_per_atom * natoms
+            excess = sample.energy - float(sample.counts @ self._references)
             weight = 1 / np.hypot(_ENERGY_A * floor * natoms, 0.03 * excess)
             return self._pad(sample.features.energy[None], sample.counts[None], weight), np.array(
                 [weight * excess]
@@ -235,10 +235,21 @@ def deal(count: int, seed: int) -> IntArray:
     return np.asarray(order % min(FOLDS, count), dtype=np.int64)
 
 
-def _median_energy(samples: Sequence[Sample]) -> float:
-    """Median energy per atom, eV; 0 without energies."""
-    known = [s.energy / s.natoms for s in samples if s.energy is not None]
-    return float(np.median(known)) if known else 0.0
+def _references(samples: Sequence[Sample]) -> FloatArray:
+    """Energy per element that fits the median energy of each composition, (nelements,) eV.
+
+    Totals of different compositions differ by far more than what a model learns of them.
+    """
+    known = [s for s in samples if s.energy is not None]
+    if not known:
+        return np.zeros(len(samples[0].counts))
+    counts, group = np.unique([s.counts for s in known], axis=0, return_inverse=True)
+    energies = np.array([s.energy for s in known], dtype=np.float64)
+    middle = np.array([np.median(energies[group.ravel() == g]) for g in range(len(counts))])
+    atoms = counts.sum(axis=1)
+    mean = float(np.median(middle / atoms))
+    rows = counts / atoms[:, None]
+    return np.asarray(np.linalg.lstsq(rows, middle / atoms - mean, rcond=1e-8)[0] + mean)
 
 
 def _rms(values: FloatArray) -> float:

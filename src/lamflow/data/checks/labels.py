@@ -18,9 +18,10 @@ ROUNDS = 5
 _KEPT = 0.7
 _LIMIT = 4.0
 _USEFUL = 0.5
+_COMPOSITION = 5
 # Limits of error over expected error, and sizes below which an error does no harm: forces and
 # virials relative to their own size, energies per atom as force scale times a length in Å.
-_FORCE_LIMIT, _FORCE_EFFECT = 2.5, 0.4
+_FORCE_LIMIT, _FORCE_EFFECT = 3.5, 0.4
 _ENERGY_LIMIT, _ENERGY_EFFECT_A = 6.0, 0.06
 _VIRIAL_LIMIT, _VIRIAL_EFFECT = 4.5, 0.2
 
@@ -131,7 +132,21 @@ def judge(
     guesses = guess_all(committee, samples, folds)
     errors = measure_errors(committee, samples, guesses)
     errors.novelty = committee.novelty(samples, folds)
+    _forget_unknown_compositions(errors, samples, use)
     return _verdict(errors, trusted, use, committee.force_scale, guesses)
+
+
+def _forget_unknown_compositions(
+    errors: Errors, samples: list[Sample], use: NDArray[np.bool_]
+) -> None:
+    """Make the energy error NaN where no energies of the composition were trained on.
+
+    Forces say nothing about the energy of one composition against another.
+    """
+    counts = np.array([sample.counts for sample in samples])
+    group = np.unique(counts, axis=0, return_inverse=True)[1].ravel()
+    known = np.bincount(group, weights=use[:, ENERGY], minlength=int(group.max()) + 1)
+    errors.energy[known[group] < _COMPOSITION] = np.nan
 
 
 def guess_all(committee: Committee, samples: list[Sample], folds: IntArray) -> list[Guess]:

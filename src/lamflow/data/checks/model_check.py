@@ -123,7 +123,7 @@ def _swapped_types(
             guesses = guess_all(committee, sample, folds[[index]])
             best = min(best, (float(measure_errors(committee, sample, guesses).force[0]), pair))
         before = float(verdict.errors.force[index])
-        if best[0] < min(3 * verdict.quality, _REPAIRED * before):
+        if best[0] < min(3 * verdict.quality, _REPAIRED * before, _SUSPICIOUS):
             what = (
                 f"forces are off by {before:.0%} of their size; with the elements of atoms "
                 f"{best[1][0]} and {best[1][1]} exchanged by {best[0]:.0%}"
