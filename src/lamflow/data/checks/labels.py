@@ -23,6 +23,8 @@ _COMPOSITION = 5
 # virials relative to their own size, energies per atom as force scale times a length in Å.
 _FORCE_LIMIT, _FORCE_EFFECT = 3.5, 0.4
 _ENERGY_LIMIT, _ENERGY_EFFECT_A = 6.0, 0.06
+# ... or, if the committee knows the forces badly, this length times their relative error.
+_ENERGY_DOUBT_A = 0.5
 _VIRIAL_LIMIT, _VIRIAL_EFFECT = 4.5, 0.2
 
 
@@ -266,6 +268,8 @@ def _verdict(
         if kind == FORCE:
             quality = expect(errors.of_label, spread, among).usual
         limit, effect = effects[kind]
+        if kind == ENERGY and np.isfinite(quality):
+            effect = max(effect, _ENERGY_DOUBT_A * quality * force_scale)
         with np.errstate(invalid="ignore"):
             scores[:, kind] = error / expected.of(spread, errors.novelty)
             wrong[:, kind] = (scores[:, kind] > limit) & (error > effect)
