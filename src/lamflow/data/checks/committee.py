@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from lamflow.data.checks.basis import Features
 from lamflow.data.checks.robust import trimmed_rms
 from lamflow.data.frames import FloatArray, IntArray
+from lamflow.errors import RunError
 
 ENERGY, FORCE, VIRIAL = 0, 1, 2
 FOLDS = 5
@@ -129,7 +130,7 @@ class Committee:
         """
         result = np.zeros(len(samples))
         for fold in np.unique(folds):
-            factor = scipy.linalg.cho_factor(self._normal([int(fold)], self._ridge or 0.0))
+            factor = self._factor([int(fold)], self._ridge or _RIDGES[0])
             mine = np.flatnonzero(folds == fold)
             rows = [
                 self._pad(s.features.energy[None], s.counts[None], 1 / s.natoms)[0]
@@ -205,10 +206,24 @@ class Committee:
         gram[np.diag_indices_from(gram)] += ridge * np.trace(gram) / len(gram) + 1e-12
         return gram
 
+    def _factor(self, without: Sequence[int], ridge: float) -> tuple[FloatArray, bool]:
+        """Return the Cholesky factor; a matrix that is singular by rounding gets a larger ridge."""
+        for larger in (1.0, 1e2, 1e4, 1e6):
+            try:
+                factor: tuple[FloatArray, bool] = scipy.linalg.cho_factor(
+                    self._normal(without, ridge * larger)
+                )
+            except np.linalg.LinAlgError:
+                continue
+            return factor
+        raise RunError(
+            "the features of these frames make no usable model; set `checks.model: false`"
+        )
+
     def _solve(self, without: Sequence[int], ridge: float) -> FloatArray:
         kept = [fold for fold in range(len(self._gram)) if fold not in without]
         right = self._right[kept].sum(axis=0)
-        return np.asarray(scipy.linalg.solve(self._normal(without, ridge), right, assume_a="pos"))
+        return np.asarray(scipy.linalg.cho_solve(self._factor(without, ridge), right))
 
     def _best_ridge(self, trusted: NDArray[np.bool_]) -> float:
         """Choose the ridge with the smallest median error of held-out forces."""

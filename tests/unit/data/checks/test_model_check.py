@@ -139,3 +139,12 @@ def test_a_system_with_another_energy_reference(crystal) -> None:
     (fault,) = check_labels(range(N + 15), distrusted, frames, seed=0).faults
     assert (fault.system, fault.code) == ("other", "ENERGY_REFERENCE")
     assert float(fault.repair.split()[1]) == pytest.approx(1.7, abs=0.02)
+
+
+def test_many_features_and_few_frames_do_not_crash(crystal) -> None:
+    from dataclasses import replace
+
+    system = crystal(24)
+    types = np.tile(np.arange(12) % 4, (24, 1))
+    system = replace(system, type_map=("Cu", "Ni", "Pd", "Ag"), types=types)
+    assert "24 frames" in _check(system).note
