@@ -132,6 +132,9 @@ def curate_dataset(
         notes = checked.notes
     names = [one.name for one in dataset.sources]
     faults += system_faults(findings, [names[p.source] for p in places])
+    # Energies in another unit are off by nearly a constant too; the unit is the cause.
+    in_unit = {fault.system for fault in faults if fault.code == "E_UNIT"}
+    faults = [f for f in faults if f.code != "ENERGY_REFERENCE" or f.system not in in_unit]
     decided = _decide(findings, faults, [names[p.source] for p in places], settings)
     curation = _write(dataset, places, decided, faults, notes, folder, quarantine)
     if not curation.kept + curation.repaired:
