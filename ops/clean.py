@@ -2,29 +2,17 @@
 
 from collections.abc import Mapping
 
-from lamflow.config.base import StrictModel
 from lamflow.config.clean import CleanSettings
+from lamflow.config.datasets import RawDatasetParams
 from lamflow.data.card import inherit_card
 from lamflow.data.clean import clean_dataset
 from lamflow.data.dataset import Dataset
 from lamflow.engine.operator import StepIO, operator
 
 
-class CleanParams(StrictModel):
+class CleanParams(RawDatasetParams):
     """What to clean and how."""
 
-    name: str
-    """Name of the dataset."""
-    format: str | None = None
-    """Format of the raw data; found out if not given."""
-    type_map: tuple[str, ...] | None = None
-    """Elements of the types, where the data do not tell."""
-    dft: str | None = None
-    """Method of the labels, for the card."""
-    licence: str | None = None
-    """Licence, for the card."""
-    source: str | None = None
-    """Where the data come from, for the card."""
     settings: CleanSettings = CleanSettings()
     """What is checked and what is done about it."""
 

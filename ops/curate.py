@@ -2,28 +2,16 @@
 
 from collections.abc import Mapping
 
-from lamflow.config.base import StrictModel
+from lamflow.config.datasets import RawDatasetParams
 from lamflow.data.card import inherit_card
 from lamflow.data.checks.settings import CheckSettings
 from lamflow.data.curate import curate_dataset
 from lamflow.engine.operator import StepIO, operator
 
 
-class CurateParams(StrictModel):
+class CurateParams(RawDatasetParams):
     """What to clean and how."""
 
-    name: str
-    """Name of the dataset."""
-    format: str | None = None
-    """Format of the raw data; found out if not given."""
-    type_map: tuple[str, ...] | None = None
-    """Elements of the types, where the data do not tell."""
-    dft: str | None = None
-    """Method of the labels, for the card."""
-    licence: str | None = None
-    """Licence, for the card."""
-    source: str | None = None
-    """Where the data come from, for the card."""
     settings: CheckSettings = CheckSettings()
     """What to do about each fault."""
     seed: int

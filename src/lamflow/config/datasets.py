@@ -38,3 +38,20 @@ class DatasetSpec(StrictModel):
 
 Datasets = Annotated[tuple[DatasetSpec, ...], Field(min_length=1)]
 """All datasets of a config, in the order of the file."""
+
+
+class RawDatasetParams(StrictModel):
+    """A dataset as the user has it: what the operators that read it are told."""
+
+    name: str
+    """Name of the dataset."""
+    format: str | None = None
+    """Format of the raw data; found out if not given."""
+    type_map: tuple[str, ...] | None = None
+    """Elements of the types, where the data do not tell."""
+    dft: str | None = None
+    """Method of the labels, for the card."""
+    licence: str | None = None
+    """Licence, for the card."""
+    source: str | None = None
+    """Where the data come from, for the card."""

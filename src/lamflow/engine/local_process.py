@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from lamflow.engine import step_client
-from lamflow.engine.graph import Graph, Origin, Output, Source, Step, graph_from_json
+from lamflow.engine.graph import RECORD_PORT, Graph, Origin, Output, Source, Step, graph_from_json
 from lamflow.engine.records import RunFolder
 from lamflow.engine.slots import count_cores
 from lamflow.engine.state import FAILED, RUNNING, STOPPED, SUCCEEDED, is_done, read_state
@@ -134,7 +134,7 @@ def _become_worker() -> None:
 
 def output_path(run: RunFolder, output: Output) -> Path:
     """Where the output of a finished step lies."""
-    name = "step.json" if output.port == "step" else output.port
+    name = "step.json" if output.port == RECORD_PORT else output.port
     return run.step(output.step.key) / "outputs" / name
 
 

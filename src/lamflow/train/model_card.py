@@ -132,10 +132,11 @@ def verified_file(folder: Path, name: str) -> Path:
     InputError
         The file is not in the card, is missing, or has other content than when it was made.
     """
-    wanted = read_model_card(folder).files.get(name)
+    card = read_model_card(folder)
+    wanted = card.files.get(name)
     path = folder / name
     if wanted is None:
-        known = ", ".join(read_model_card(folder).heads)
+        known = ", ".join(card.heads)
         raise InputError(Problem(str(folder), name, f"not in the model's card; heads: {known}"))
     if not path.is_file() or sha256_file(path) != wanted:
         raise InputError(
