@@ -32,7 +32,7 @@ def lamflow(*arguments: object, cwd: Path) -> subprocess.Popen[str]:
 
 def finish(process: subprocess.Popen[str], code: int = 0) -> str:
     out, err = process.communicate(timeout=600)
-    assert process.returncode == code, err
+    assert process.returncode == code, out + err
     return out
 
 

@@ -7,6 +7,7 @@ import typer
 
 from lamflow import __version__
 from lamflow.cli import configs, context, doctor, publish, runs, site, submit
+from lamflow.descriptors import open_missing_descriptors
 from lamflow.errors import LamflowError
 
 app = typer.Typer(
@@ -49,6 +50,7 @@ app.add_typer(publish.datasets, name="datasets")
 
 def main() -> None:
     """Run the command; exit with 0, 2 (input), 3 (run failed) or 4 (unreachable)."""
+    open_missing_descriptors()
     try:
         status = app(standalone_mode=False)
     except LamflowError as error:

@@ -143,7 +143,7 @@ def _start(run: "RunFolder", *, detach: bool, as_json: bool) -> int:
     from lamflow.cli.live import follow
     from lamflow.engine.local import start_run
     from lamflow.engine.records import run_status
-    from lamflow.engine.state import SUCCEEDED
+    from lamflow.engine.state import FAILED, PENDING, SUCCEEDED
 
     attempt = start_run(run, detach=detach)
     if detach:
@@ -160,6 +160,10 @@ def _start(run: "RunFolder", *, detach: bool, as_json: bool) -> int:
         print("\nstopping …", file=sys.stderr)
         attempt.stop()
     status = run_status(run)
+    if status["status"] == PENDING:  # nobody was left to write down how it ended
+        code = attempt.process.returncode
+        error = f"its process ended with {code} before it began; see {run.path / 'engine.log'}"
+        status |= {"status": FAILED, "error": error}
     _tell_end(run, status, as_json=as_json)
     if interrupted:
         return 130

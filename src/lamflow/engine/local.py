@@ -15,6 +15,7 @@ from typing import Any
 from filelock import Timeout
 
 from lamflow import __version__
+from lamflow.descriptors import open_missing_descriptors
 from lamflow.engine.graph import Graph, graph_to_json
 from lamflow.engine.records import RunFolder, is_locked
 from lamflow.engine.state import is_alive, is_done
@@ -155,6 +156,7 @@ def start_run(run: RunFolder, *, detach: bool = False) -> Attempt:
 
     Without `detach` the process ends when the caller does, however the caller ends.
     """
+    open_missing_descriptors()  # the pipe must not be standard input
     command = [sys.executable, "-m", "lamflow.engine.local_process", str(run.path)]
     read_end, write_end = (None, None) if detach else os.pipe()
     if read_end is not None:

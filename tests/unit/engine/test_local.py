@@ -211,6 +211,18 @@ def test_kill_9_of_the_command_ends_the_run(run: RunFolder, source: Path) -> Non
     assert run_status(run)["status"] == "stopped"
 
 
+def test_a_run_does_not_need_standard_input_output_or_error(run: RunFolder, source: Path) -> None:
+    prepare_run(run, chain(source), "", {}, LocalOptions())
+    code = (
+        "import os, sys; from pathlib import Path\n"
+        "from lamflow.engine.local import start_run; from lamflow.engine.records import RunFolder\n"
+        "os.closerange(0, 3)\n"
+        f"sys.exit(start_run(RunFolder(Path({str(run.path)!r}))).process.wait())\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+    assert run_status(run)["status"] == "succeeded"
+
+
 def test_two_attempts_at_a_time_are_refused(run: RunFolder, source: Path) -> None:
     graph = chain(source, seconds=30.0)
     prepare_run(run, graph, "", {}, LocalOptions())
