@@ -23,7 +23,7 @@ from lamflow.config.base import StrictModel
 from lamflow.config.learn import LearnConfig
 from lamflow.data.elements import sorted_symbols
 from lamflow.engine.graph import Graph, Origin, Output, Step
-from lamflow.engine.inputs import source_of
+from lamflow.engine.inputs import model_source_of, source_of
 from lamflow.engine.operator import Operator
 from lamflow.errors import InputError
 from lamflow.learn.frames import read_structures
@@ -63,7 +63,7 @@ class _Builder:
         }
         self.type_map = _type_map(config)
         pretrained = config.pretrained
-        self.pretrained = source_of(pretrained.path) if pretrained else None
+        self.pretrained = model_source_of(pretrained.path) if pretrained else None
         self.datasets = {
             spec.name: self._clean(spec.name, spec.path, spec.format, spec.type_map)
             for spec in config.datasets

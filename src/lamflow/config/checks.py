@@ -3,14 +3,17 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from lamflow.config.datasets import DatasetSpec
 from lamflow.config.document import Loc, dotted, missing_file
+from lamflow.config.fields import marked, type_at
 from lamflow.config.loader import Draft, LoadedConfig, read_draft
 from lamflow.config.location import is_remote
 from lamflow.config.model import ModelSpec
+from lamflow.config.model_ref import NamesModel
 from lamflow.config.pretrain import PretrainConfig
 from lamflow.config.rules import Finding
 from lamflow.data.frames import System
@@ -71,6 +74,25 @@ def _findings(draft: Draft, fetch: Fetch | None) -> Iterator[Finding]:
         yield from _model_findings(draft.model, draft.datasets, elements)
     if isinstance(draft.config, PretrainConfig) and not draft.problems:
         yield from _trainer_findings(draft.config, draft, elements)
+    if fetch is not None and not draft.problems:
+        yield from _given_models(draft, fetch)
+
+
+def _given_models(draft: Draft, fetch: Fetch) -> Iterator[Finding]:
+    """Look whether the trained models that the config names are there."""
+    from lamflow.train.given import find_model
+
+    for loc in draft.document.places:
+        if not marked(type_at(type(draft.config), loc), NamesModel):
+            continue
+        value: Any = draft.config
+        for key in loc:
+            value = value[key] if isinstance(key, int) else getattr(value, key)
+        try:
+            if value is not None:
+                find_model(value, fetch)
+        except InputError as error:
+            yield from ((loc, f"{problem.where}: {problem.what}") for problem in error.problems)
 
 
 def _data_findings(error: InputError, loc: Loc, location: str) -> Iterator[Finding]:

@@ -24,6 +24,7 @@ from lamflow.config.learn_steps import (
 )
 from lamflow.config.location import Location
 from lamflow.config.model import Model
+from lamflow.config.model_ref import ModelRef, names_model
 from lamflow.config.run import Profiles, RunSettings
 
 
@@ -59,10 +60,28 @@ class _PathOrMapping:
 class PretrainedSpec(StrictModel):
     """A model to begin with."""
 
-    path: Location
-    """Model folder with model.pt and card.json, such as result/model of another run."""
+    path: ModelRef
+    """Model folder, such as result/model of another run, a .pt file, or name@version in the
+    registry."""
     head: str | None = None
     """Head to begin with, or fresh for a new fitting net; not needed if there is only one."""
+
+
+def _from_path(value: Any) -> Any:
+    return {"path": value} if isinstance(value, str) else value
+
+
+class _ReferenceOrMapping:
+    """Tells editors that a bare path or reference will do."""
+
+    def __get_pydantic_json_schema__(
+        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        text = {"type": "string", "description": "A model's path, or name@version."}
+        return {"anyOf": [text, handler(core_schema)]}
+
+
+Pretrained = Annotated[PretrainedSpec, BeforeValidator(_from_path), _ReferenceOrMapping()]
 
 
 class Budget(StrictModel):
@@ -103,8 +122,9 @@ class LearnConfig(StrictModel):
     model: Annotated[Model | None, Field(examples=["dpa1-tiny"])] = None
     """A preset's name, or a mapping that overrides parts of one: trained from scratch in each
     iteration. Either this or `pretrained`."""
-    pretrained: PretrainedSpec | None = None
-    """A model that is fine-tuned in each iteration, instead of `model`."""
+    pretrained: Pretrained | None = None
+    """A model that is fine-tuned in each iteration, instead of `model`: a path or registered
+    version, or a mapping with `path` and `head`."""
     train: Annotated[LoopTraining, Field(examples=[{"steps": 2000}])]
     """How each member of the committee is trained, in each iteration."""
     label: Annotated[LabelSpec, Field(examples=[{"engine": "tblite"}])]
@@ -131,6 +151,15 @@ class LearnConfig(StrictModel):
     """Time limits and retries."""
     resources: Profiles = Field(default_factory=dict)
     """Where and on what the steps run in a cluster, by profile."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _model_or_preset(cls, data: Any) -> Any:
+        """Take a trained model given as `model:`, as in the other kinds, for `pretrained`."""
+        if isinstance(data, dict) and "pretrained" not in data and names_model(data.get("model")):
+            rest = {key: value for key, value in data.items() if key != "model"}
+            return {**rest, "pretrained": data["model"]}
+        return data
 
     @model_validator(mode="after")
     def _one_model(self) -> Self:

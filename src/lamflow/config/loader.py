@@ -13,6 +13,7 @@ from lamflow.config.datasets import DatasetSpec
 from lamflow.config.document import Document, Loc, dotted, parse, read_text
 from lamflow.config.fields import model_at
 from lamflow.config.model import MODEL, ModelSpec
+from lamflow.config.model_ref import names_model
 from lamflow.config.problems import shown, translate
 from lamflow.config.rules import Finding, dataset_rules, elements_rule, scalar_rules
 from lamflow.errors import InputError, Problem
@@ -172,7 +173,7 @@ def _valid_datasets(data: Mapping[str, Any], context: dict[str, Any]) -> dict[in
 
 def _valid_model(data: Mapping[str, Any], model: type[BaseModel]) -> ModelSpec | None:
     """Return the preset that `model:` names, in kinds where it names one."""
-    if model_at(model, ("model",)) is not ModelSpec:
+    if model_at(model, ("model",)) is not ModelSpec or names_model(data.get("model")):
         return None
     try:
         return MODEL.validate_python(data.get("model"))

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 from lamflow.workflows.learn import build
+from model_folders import write_model_folder
 
 from lamflow.config.loader import load_config
 from lamflow.engine.graph import Graph
@@ -95,8 +96,7 @@ def test_mistakes_are_told(file: Path, change: str, told: str) -> None:
 
 
 def test_a_pretrained_model_is_tuned_instead(file: Path, tmp_path: Path) -> None:
-    (tmp_path / "big").mkdir()
-    (tmp_path / "big/card.json").write_text("{}")
+    write_model_folder(tmp_path / "big", "tio2")
     text = CONFIG.replace("model: dpa1-tiny", "pretrained: {path: big, head: tio2}")
     file.write_text(text)
     step = next(step for step in graph(file).steps if step.name == "iter-01-train-2")
@@ -104,6 +104,7 @@ def test_a_pretrained_model_is_tuned_instead(file: Path, tmp_path: Path) -> None
     assert set(step.inputs) == {"labels", "previous", "pretrained"}
 
 
-def test_from_scratch_or_pretrained_but_not_both(file: Path) -> None:
+def test_from_scratch_or_pretrained_but_not_both(file: Path, tmp_path: Path) -> None:
+    write_model_folder(tmp_path / "big", "tio2")
     with pytest.raises(InputError, match="give either model"):
         load_config(file, ["pretrained={path: big}"])

@@ -10,6 +10,7 @@ from lamflow.train import presets
 from lamflow.train.deepmd_input import HeadData, build_input, check_input
 from lamflow.train.deepmd_trainer import DeepmdTrainer
 from lamflow.train.finetune import FRESH, Checkpoint, best_head, finetune_job, read_checkpoint
+from lamflow.train.given import as_folder, open_model
 from lamflow.train.protocol import Head, TrainJob, TrainSettings
 
 DATA = {name: HeadData([Path(name)], [], virial=False) for name in ("old", "new")}
@@ -139,3 +140,25 @@ def test_frozen_descriptor_does_not_change(pretrained, tmp_path):
         and not torch.equal(weights, before[name.replace("model.Default.", "model.one.")])
     }
     assert moved == {"rest"}
+
+
+@pytest.mark.slow
+def test_a_single_file_becomes_a_model_folder(pretrained, tmp_path):
+    (_one, _), old = pretrained
+    given = open_model(as_folder(old.checkpoint, tmp_path))
+    assert given.heads == ("one", "two")
+    assert given.checkpoint.type_map == given.type_map == ("Cu", "Au")
+    frames = emt_system(2, seed=9)
+    expected = DeepmdPredictor(old.frozen["two"]).predict(frames).energies
+    np.testing.assert_allclose(given.predictor("two").predict(frames).energies, expected)
+    with pytest.raises(InputError, match="several heads; name one of one, two"):
+        given.predictor()
+
+    frozen = open_model(as_folder(old.frozen["two"], tmp_path))
+    np.testing.assert_allclose(frozen.predictor().predict(frames).energies, expected)
+    with pytest.raises(InputError, match="holds a frozen model only"):
+        _ = frozen.checkpoint
+
+    (given.folder / "model.pt").write_bytes(b"other")
+    with pytest.raises(InputError, match="differs from its card"):
+        given.predictor("one")
