@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel
 
 from lamflow.config.datasets import DatasetSpec
 from lamflow.config.document import Loc, dotted, missing_file
@@ -74,18 +75,18 @@ def _findings(draft: Draft, fetch: Fetch | None) -> Iterator[Finding]:
         yield from _model_findings(draft.model, draft.datasets, elements)
     if isinstance(draft.config, PretrainConfig) and not draft.problems:
         yield from _trainer_findings(draft.config, draft, elements)
-    if fetch is not None and not draft.problems:
-        yield from _given_models(draft, fetch)
+    if draft.config is not None and fetch is not None and not draft.problems:
+        yield from _given_models(draft.config, draft, fetch)
 
 
-def _given_models(draft: Draft, fetch: Fetch) -> Iterator[Finding]:
+def _given_models(config: BaseModel, draft: Draft, fetch: Fetch) -> Iterator[Finding]:
     """Look whether the trained models that the config names are there."""
     from lamflow.train.given import find_model
 
     for loc in draft.document.places:
-        if not marked(type_at(type(draft.config), loc), NamesModel):
+        if not marked(type_at(type(config), loc), NamesModel):
             continue
-        value: Any = draft.config
+        value: Any = config
         for key in loc:
             value = value[key] if isinstance(key, int) else getattr(value, key)
         try:

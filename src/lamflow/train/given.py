@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from lamflow.config.location import is_remote
 from lamflow.errors import InputError, Problem
@@ -155,9 +156,10 @@ def as_folder(path: Path, cache: Path | None = None) -> Path:
 def _fill(folder: Path, path: Path) -> None:
     """Put a single file and a card of what is known of it into `folder`."""
     frozen = path.suffix == ".pth"
+    heads: tuple[str, ...] = (SINGLE_HEAD,)
+    model: dict[str, Any] = {}
     if frozen:
         type_map = DeepmdPredictor(path).type_map
-        heads, model = (SINGLE_HEAD,), {}
     else:
         checkpoint = read_checkpoint(path)
         type_map, heads, model = checkpoint.type_map, checkpoint.heads, dict(checkpoint.model)

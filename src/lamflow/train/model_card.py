@@ -59,6 +59,8 @@ class ModelCard(StrictModel):
     """Where it was trained: cpu or cuda."""
     versions: dict[str, str]
     """Versions of lamflow, DeePMD-kit, torch and Python."""
+    parents: dict[str, str] = Field(default={})
+    """SHA-256 of the card of each model that it was made from, by that model's name."""
     files: dict[str, str] = Field(default={})
     """SHA-256 of each file beside the card."""
 

@@ -10,8 +10,10 @@ import pytest
 import yaml
 from argo_checks import VERSIONS, name_errors, reference_errors, schema_errors
 from lamflow.workflows.kinds import build_graph
+from model_folders import write_model_folder
 
 from lamflow.config.checks import load_checked_config
+from lamflow.config.model_ref import names_model
 from lamflow.config.run import Resources
 from lamflow.engine.graph import RECORD_PORT, Graph, Source
 from lamflow.engine.manifest import ArgoOptions, manifest_yaml, render, to_yaml
@@ -20,6 +22,7 @@ from lamflow.testing.toy_operators import AppendParams, WriteParams, append, wri
 
 WORKFLOWS = Path(__file__).parents[3] / "workflows"
 FILES = sorted(p for p in WORKFLOWS.glob("*.yaml") if not p.name.endswith(".manifest.yaml"))
+DEMO_ELEMENTS = ("H", "C", "N", "O", "Ti", "Nb", "Mo", "Ta", "W")
 UPDATE = "LAMFLOW_UPDATE_MANIFESTS"
 HOSTILE = "{{workflow.name}} '''\\ {{=sprig.env(\"HOME\")}} }} {{{{x}}}}\n'"
 
@@ -38,8 +41,13 @@ def toy_graph(name: str = "toy", text: str = "a") -> Graph:
     return graph
 
 
-def rendered_file(file: Path) -> str:
-    config = load_checked_config(file, []).config
+def rendered_file(file: Path, models: Path) -> str:
+    """Render a file; the trained models that it names are replaced by one that `models` gets."""
+    text = yaml.safe_load(file.read_text())
+    keys = [key for key in ("model", "teacher") if names_model(text.get(key))]
+    if keys and not models.exists():
+        write_model_folder(models, "mol3bpa", "nbmotaw", "tio2", type_map=DEMO_ELEMENTS)
+    config = load_checked_config(file, [f"{key}={models}" for key in keys]).config
     return manifest_yaml(build_graph(config), config)
 
 
@@ -53,8 +61,8 @@ def templates(manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_manifest_of_every_kind_is_golden_and_valid(file: Path) -> None:
-    text = rendered_file(file)
+def test_manifest_of_every_kind_is_golden_and_valid(file: Path, tmp_path: Path) -> None:
+    text = rendered_file(file, tmp_path / "model")
     assert problems(yaml.safe_load(text)) == []
     golden = file.with_suffix(".manifest.yaml")
     if os.environ.get(UPDATE):
@@ -91,7 +99,9 @@ def test_yaml_has_no_aliases_and_loads_to_what_was_rendered() -> None:
     assert yaml.safe_load(text)["spec"]["parallelism"] == 3
 
 
-def test_no_secret_of_the_environment_is_in_a_manifest(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_secret_of_the_environment_is_in_a_manifest(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     names = ["DFLOW_TOKEN", "DFLOW_ACCESS_KEY", "DFLOW_SECRET_KEY", "DFLOW_S3_ACCESS_KEY",
              "DFLOW_S3_SECRET_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
              "AWS_SESSION_TOKEN", "LAMFLOW_ARGO_TOKEN", "LAMFLOW_S3_SECRET_KEY",
@@ -103,7 +113,7 @@ def test_no_secret_of_the_environment_is_in_a_manifest(monkeypatch: pytest.Monke
     monkeypatch.setitem(config, "token", "hush-config")
     monkeypatch.setitem(s3_config, "secret_key", "hush-key")
     monkeypatch.setitem(s3_config, "access_key", "hush-access")
-    text = rendered_file(WORKFLOWS / "pretrain.yaml")
+    text = rendered_file(WORKFLOWS / "pretrain.yaml", tmp_path / "model")
     assert "hush" not in text
 
 
