@@ -10,19 +10,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def lamflow(*arguments: object, cwd: Path, cache: Path) -> "subprocess.Popen[str]":
+def lamflow(*arguments: object, cwd: Path, cache: Path | None = None) -> "subprocess.Popen[str]":
     """Start the command; labels are cached in `cache`, not in the user's folder."""
+    cached = {} if cache is None else {"LAMFLOW_LABEL_CACHE": str(cache)}
     return subprocess.Popen(
         [sys.executable, "-m", "lamflow", *map(str, arguments)],
         cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "LAMFLOW_LABEL_CACHE": str(cache)},
+        env={**os.environ, **cached},
+        # A test run in the background ignores Ctrl-C, and so would the command.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
 
 
-def finish(process: "subprocess.Popen[str]") -> str:
-    """Wait for the command, which must succeed; return what it printed."""
+def finish(process: "subprocess.Popen[str]", code: int = 0) -> str:
+    """Wait for the command, which must end with `code`; return what it printed."""
     out, err = process.communicate(timeout=1200)
-    assert process.returncode == 0, err
+    assert process.returncode == code, out + err
     return out
 
 

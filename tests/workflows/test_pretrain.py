@@ -3,14 +3,12 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from runs import processes_below
+from runs import finish, lamflow, processes_below
 
 from lamflow.files import sha256_file
 from lamflow.train.curve import read_curve
@@ -19,21 +17,6 @@ DEMO = Path(__file__).parents[2] / "workflows/pretrain.yaml"
 SHORT = ("--set", "train.steps=40", "--set", "train.report_every=5", "--set", "train.save_every=10")
 
 pytestmark = pytest.mark.slow
-
-
-def lamflow(*arguments: object, cwd: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "lamflow", *map(str, arguments)],
-        cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        # A test run in the background ignores Ctrl-C, and so would the command.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )  # fmt: skip
-
-
-def finish(process: subprocess.Popen[str], code: int = 0) -> str:
-    out, err = process.communicate(timeout=600)
-    assert process.returncode == code, out + err
-    return out
 
 
 def status(run: str, cwd: Path) -> dict[str, Any]:

@@ -218,18 +218,18 @@ def _tell_end(run: "RunFolder", status: dict[str, Any], *, as_json: bool) -> Non
     from lamflow.cli.tables import print_metrics
     from lamflow.engine.state import SUCCEEDED
 
+    succeeded = status["status"] == SUCCEEDED
     if as_json:
         brief = {"run": run.name, "status": status["status"], "result": status["result"]}
         print(json.dumps(brief | ({"error": status["error"]} if status["error"] else {})))
-        return
-    if status["status"] == SUCCEEDED:
+    elif succeeded:
         if (run.result / "metrics.json").exists():
             print_metrics(run.result / "metrics.json")
         print(f"\nreport:  {run.result / 'report.html'}\nresult:  {run.result}")
-        return
-    lines = (
-        f"run {run.name} {status['status']}: {status['error'] or 'on request'}",
-        f"what happened: lamflow logs {run.name}",
-        f"go on:         lamflow retry {run.name}",
-    )
-    print("\n".join(lines), file=sys.stderr)
+    if not succeeded:
+        lines = (
+            f"run {run.name} {status['status']}: {status['error'] or 'on request'}",
+            f"what happened: lamflow logs {run.name}",
+            f"go on:         lamflow retry {run.name}",
+        )
+        print("\n".join(lines), file=sys.stderr)
