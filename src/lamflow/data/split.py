@@ -90,7 +90,7 @@ def split_dataset(
     if dataset.nframes < len(wanted):
         what = f"has {dataset.nframes} frames, too few for the parts {', '.join(wanted)}"
         raise InputError(Problem(str(source), "", f"{what}; add frames or ask for fewer parts"))
-    found = _near_frames(dataset, seed, progress)
+    found = near_frames(dataset, seed, progress)
     smallest = min(wanted.values()) / sum(wanted.values()) * dataset.nframes
     labels, cut = cut_large(found, max(1, int(_LARGEST_OF_PART * smallest)))
     parts = assign(labels, wanted, seed)
@@ -104,8 +104,8 @@ def split_dataset(
     return summary
 
 
-def _near_frames(dataset: Dataset, seed: int, progress: Progress) -> Near:
-    """Group all frames, composition by composition."""
+def near_frames(dataset: Dataset, seed: int, progress: Progress = silent) -> Near:
+    """Group near-identical frames, composition by composition, in the order of the dataset."""
     points: list[np.ndarray] = []
     members: dict[str, list[int]] = {}
     for system in dataset.systems(_CHUNK):

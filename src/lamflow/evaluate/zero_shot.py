@@ -1,15 +1,19 @@
 """What a pretrained model knows of new data before it has learnt from them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from lamflow.data.frames import IntArray, System
+from lamflow.data.frames import FloatArray, IntArray, System
 from lamflow.data.references import Baseline, References, fit_references
 from lamflow.errors import InputError, Problem
 from lamflow.evaluate.errors import head_errors
 from lamflow.evaluate.predictor import Prediction, Predictor
+
+_FEWEST = 3
+_FAR = 8.0
 
 
 class ShiftedPredictor:
@@ -93,3 +97,57 @@ def _counts(system: System, elements: tuple[str, ...]) -> IntArray:
         if symbol in elements:
             table[:, elements.index(symbol)] = own[:, column]
     return table
+
+
+def refit_residuals(
+    counts: IntArray, missing: FloatArray, compositions: Sequence[str]
+) -> FloatArray:
+    """Return what refitted reference energies do not explain, (nframes,) eV/atom.
+
+    Each half of the frames gets the references of the other half, so that no frame explains
+    itself; frames of wild energy do not bend the references of the others.
+
+    Parameters
+    ----------
+    counts
+        (nframes, nelements) atoms of each element.
+    missing
+        (nframes,) eV, true energy less the model's; NaN without a label.
+    compositions
+        (nframes,) formulas. The halves hold the same compositions; a frame that is alone with its
+        composition gets NaN.
+    """
+    residuals = np.full(len(missing), np.nan)
+    half = _halves(np.isfinite(missing), compositions)
+    if not all((half == side).sum() > _FEWEST for side in (0, 1)):
+        return residuals
+    atoms = np.maximum(counts.sum(axis=1), 1)
+    for side in (0, 1):
+        mine, others = half == side, half == 1 - side
+        fit = _robust_fit(counts[others], missing[others])
+        residuals[mine] = (missing[mine] - counts[mine] @ fit) / atoms[mine]
+    return residuals
+
+
+def _halves(usable: NDArray[np.bool_], compositions: Sequence[str]) -> IntArray:
+    """0 or 1 for each frame, in turn within each composition; -1 where there is no other."""
+    half = np.full(len(usable), -1, dtype=np.int64)
+    groups: dict[str, list[int]] = {}
+    for index in np.flatnonzero(usable).tolist():
+        groups.setdefault(compositions[index], []).append(index)
+    for members in groups.values():
+        if len(members) > 1:
+            half[members] = np.arange(len(members)) % 2
+    return half
+
+
+def _robust_fit(counts: IntArray, missing: FloatArray) -> FloatArray:
+    """Energies per element, (nelements,) eV: fitted, and fitted again without what is far off."""
+    atoms = counts.sum(axis=1)
+    keep = np.ones(len(missing), dtype=np.bool_)
+    for _ in range(3):
+        energies = fit_references(counts[keep], missing[keep]).energies
+        off = (missing - counts @ energies) / atoms
+        spread = np.median(np.abs(off - np.median(off)))
+        keep = np.abs(off - np.median(off)) <= max(_FAR * float(spread), 1e-6)
+    return energies

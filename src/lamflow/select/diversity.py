@@ -12,6 +12,8 @@ def farthest_points(
     count: int,
     rng: np.random.Generator,
     known: FloatArray | None = None,
+    *,
+    reach: float | None = None,
 ) -> IntArray:
     """Pick points one by one, each as far as possible from all picked before.
 
@@ -25,6 +27,8 @@ def farthest_points(
         Draws the first point if nothing is known.
     known
         (nknown, ndim) points to keep away from as well.
+    reach
+        Stop once every point is this near to a picked or known one.
 
     Returns
     -------
@@ -43,6 +47,8 @@ def farthest_points(
     while len(picked) < count:
         first = not picked and known is None
         index = int(rng.integers(len(points))) if first else int(distance.argmax())
+        if reach is not None and distance[index] <= reach**2:
+            break
         picked.append(index)
         distance = np.minimum(distance, _squared(points, points[index]))
         distance[index] = -1.0  # never again, even where all points are the same
