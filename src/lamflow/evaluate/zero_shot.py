@@ -13,7 +13,8 @@ from lamflow.evaluate.errors import head_errors
 from lamflow.evaluate.predictor import Prediction, Predictor
 
 _FEWEST = 3
-_FAR = 8.0
+_ROUNDS = 30
+_EXACT = 1e-7  # eV/atom
 
 
 class ShiftedPredictor:
@@ -142,12 +143,17 @@ def _halves(usable: NDArray[np.bool_], compositions: Sequence[str]) -> IntArray:
 
 
 def _robust_fit(counts: IntArray, missing: FloatArray) -> FloatArray:
-    """Energies per element, (nelements,) eV: fitted, and fitted again without what is far off."""
-    atoms = counts.sum(axis=1)
-    keep = np.ones(len(missing), dtype=np.bool_)
-    for _ in range(3):
-        energies = fit_references(counts[keep], missing[keep]).energies
-        off = (missing - counts @ energies) / atoms
-        spread = np.median(np.abs(off - np.median(off)))
-        keep = np.abs(off - np.median(off)) <= max(_FAR * float(spread), 1e-6)
+    """Energies per element, (nelements,) eV: of least absolute deviation per atom.
+
+    Source: iteratively reweighted least squares, Schlossmacher, J. Am. Stat. Assoc. 68, 857 (1973).
+    """
+    atoms = np.maximum(counts.sum(axis=1), 1)
+    rows, target = counts / atoms[:, None], missing / atoms
+    # What is left free by the compositions stays near the usual energy per atom.
+    usual = float(np.median(target))
+    energies = np.full(rows.shape[1], usual)
+    for _ in range(_ROUNDS):
+        weight = 1 / np.sqrt(np.maximum(np.abs(target - rows @ energies), _EXACT))
+        found = np.linalg.lstsq(rows * weight[:, None], (target - usual) * weight, rcond=1e-10)
+        energies = found[0] + usual
     return energies

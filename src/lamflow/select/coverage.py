@@ -68,8 +68,8 @@ def assess_coverage(
     Parameters
     ----------
     models
-        Model folders (with card.json) or model files by member; the first is the one that is
-        judged, all together are the committee.
+        Model folders (with card.json) by member; the first is the one that is judged, all
+        together are the committee.
     training
         What taught the model, by name, see `lamflow.select.taught.study_training`.
     dataset

@@ -55,7 +55,7 @@ class Assessed:
         (nframes,) number of each frame's group of near-identical frames.
     """
 
-    head: str | None
+    head: str
     members: int
     taught: Taught
     yardstick: Yardstick
@@ -143,13 +143,15 @@ def summarise(
     covered = int((judged.bands == COVERED).sum())
     share = covered / seen.nframes
     interval = wilson_interval(share, groups)
-    verdict = verdict_of(share, interval, assessed.yardstick.expected)
+    counts = {name: int((judged.bands == band).sum()) for band, name in enumerate(VERDICTS)}
+    new = counts[VERDICTS[NEW]] / seen.nframes
+    verdict = verdict_of(share, new, interval, assessed.yardstick.expected)
     elements = _elements(assessed)
     labelled = int(seen.labelled.sum())
     return {
         "verdict": verdict,
         "frames": seen.nframes,
-        "counts": {name: int((judged.bands == band).sum()) for band, name in enumerate(VERDICTS)},
+        "counts": counts,
         "suspect": int(judged.suspect.sum()),
         "labelled": labelled,
         "groups": groups,
@@ -219,7 +221,8 @@ def _elements(assessed: Assessed) -> dict[str, dict[str, Any]]:
             continue
         share = float((bands[mine] == COVERED).mean())
         groups = len(np.unique(assessed.groups[mine]))
-        verdict = verdict_of(share, wilson_interval(share, groups), expected)
+        new = float((bands[mine] == NEW).mean())
+        verdict = verdict_of(share, new, wilson_interval(share, groups), expected)
         found[symbol] = {
             "verdict": verdict if symbol in trained else VERDICTS[NEW],
             "trained": symbol in trained,

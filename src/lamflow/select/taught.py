@@ -17,7 +17,8 @@ from lamflow.progress import Progress, silent
 from lamflow.select.atoms import AtomSpace, KnownAtoms, frame_points
 from lamflow.select.diversity import share_out
 from lamflow.select.survey import Survey, numbers_of, survey
-from lamflow.train.model_card import ModelCard, read_model_card, verified_file
+from lamflow.train.given import GivenModel, open_model
+from lamflow.train.model_card import ModelCard
 
 _CHUNK = 200
 _PARTS = ("validation", "test")
@@ -33,19 +34,25 @@ class HeadModel:
     Attributes
     ----------
     head
-        Name of the head; None if the model has just one and no card.
+        Name of the head.
     members
         Predictors, the one that is judged first.
     space
         Its descriptor.
     card
-        Its card; None for a bare model file.
+        Its card.
     """
 
-    head: str | None
+    head: str
     members: Sequence[DeepmdPredictor]
     space: AtomSpace
-    card: ModelCard | None
+    card: ModelCard
+
+    @property
+    def elements(self) -> set[str]:
+        """Elements that the head has learnt by its card; none where that is not known."""
+        head = self.card.heads[self.head]
+        return set(head.elements) if head.frames else set()
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +98,7 @@ def open_head(models: Mapping[str, Path], new: Dataset, head: str | None) -> Hea
     Parameters
     ----------
     models
-        Model folders (see `lamflow.train.export`) or model files by member, the first is judged.
+        Model folders (see `lamflow.train.export`) by member; the first is judged.
     new
         The frames that it is to be asked about.
     head
@@ -103,38 +110,28 @@ def open_head(models: Mapping[str, Path], new: Dataset, head: str | None) -> Hea
     InputError
         There is no such head, or a file is not what its card says.
     """
-    first = next(iter(models.values()))
-    card = read_model_card(first) if first.is_dir() else None
-    if card is not None:
-        head = _choose_head(first, card, new, head)
-    files = [_model_file(path, head) for path in models.values()]
-    inner = head if card is None else None  # frozen files of a model folder have one head each
-    members = [DeepmdPredictor(file, inner) for file in files]
-    return HeadModel(head, members, AtomSpace(files[0], inner), card)
+    given = [open_model(folder) for folder in models.values()]
+    head = _choose_head(given[0], new, head)
+    files = [one.file(head if len(one.heads) > 1 else None) for one in given]
+    return HeadModel(
+        head, [DeepmdPredictor(*file) for file in files], AtomSpace(*files[0]), given[0].card
+    )
 
 
-def _model_file(path: Path, head: str | None) -> Path:
-    return verified_file(path, f"frozen/{head}.pth") if path.is_dir() else path
-
-
-def _choose_head(folder: Path, card: ModelCard, new: Dataset, head: str | None) -> str:
-    names = list(card.heads)
-    if head is not None and head not in names:
-        what = f"the model has no head '{head}'; it has {', '.join(names)}"
-        raise InputError(Problem(str(folder), "head", what))
-    if head is not None or len(names) == 1:
-        return head or names[0]
-    shared = {name: len(set(card.heads[name].elements) & set(new.elements)) for name in names}
-    best = [name for name in names if shared[name] == max(shared.values())]
+def _choose_head(model: GivenModel, new: Dataset, head: str | None) -> str:
+    if head is not None or len(model.heads) == 1:
+        return model.head(head)
+    cards = model.card.heads
+    shared = {name: len(set(cards[name].elements) & set(new.elements)) for name in cards}
+    best = [name for name in cards if shared[name] == max(shared.values())]
     if len(best) > 1 and "force" in new.labels:
-        errors = {name: _sample_error(_model_file(folder, name), new) for name in best}
+        errors = {name: _sample_error(model.predictor(name), new) for name in best}
         return min(errors, key=lambda name: errors[name])
-    return max(best, key=lambda name: card.heads[name].frames)
+    return max(best, key=lambda name: cards[name].frames)
 
 
-def _sample_error(file: Path, new: Dataset) -> float:
+def _sample_error(predictor: DeepmdPredictor, new: Dataset) -> float:
     """Root mean square force error on a few frames from all over the dataset, eV/Å."""
-    predictor = DeepmdPredictor(file)
     squares = []
     for system in _every(new.systems(_CHUNK), max(1, new.nframes // _SAMPLE)):
         symbols = {system.type_map[index] for index in np.unique(system.types)}
@@ -200,7 +197,7 @@ def study_training(
         )
     learnt = [one for each in parts.values() for one in each.train]
     found = {symbol for one in learnt for symbol in one.elements}
-    elements = sorted_symbols(found | _elements_of(model))
+    elements = sorted_symbols(found | model.elements)
     if unseen := sorted(set(elements) & set(new.elements) - found):
         warnings.append(
             f"the model was trained on {', '.join(unseen)}, but these training data have none of "
@@ -220,17 +217,11 @@ def study_training(
     )  # fmt: skip
 
 
-def _elements_of(model: HeadModel) -> set[str]:
-    if model.card is None or model.head is None:
-        return set()
-    return set(model.card.heads[model.head].elements)
-
-
 def _sets_of_head(
     model: HeadModel, training: Mapping[str, Path], warnings: list[str]
 ) -> Mapping[str, Path]:
     """Training sets that taught the head: those with its hash, else its name, else all."""
-    if model.card is None or model.head is None or len(training) == 1:
+    if len(training) == 1:
         return training
     card = model.card.heads[model.head]
     of_hash = {n: path for n, path in training.items() if _taught_hash(path) == card.sha256}

@@ -244,7 +244,8 @@ def judge(survey: Survey, yardstick: Yardstick, trained: Sequence[str]) -> Judge
     bands = np.where(labelled & (bands == COVERED) & (seen == NEW), BORDERLINE, bands)
     bands = np.where(strange, NEW, bands)
     errors = yardstick.scores(survey, label)
-    suspect = labelled & (errors > _SUSPECT) & (seen == COVERED) & ~strange
+    beyond = labelled & (wrong == NEW) & (errors > _SUSPECT)
+    suspect = beyond & (seen == COVERED) & ~strange
     if suspect.sum() > _SUSPECT_SHARE * max(labelled.sum(), 1):
         suspect = np.zeros_like(suspect)  # not some wrong labels, but another method or chemistry
     scores = np.where(labelled, errors, yardstick.scores(survey, model))
@@ -268,12 +269,15 @@ def _element_bands(
     return np.where(survey.counts > 0, bands, -1)
 
 
-def verdict_of(share: float, interval: tuple[float, float], expected: float) -> str:
-    """Verdict on many frames, given the share that is covered.
+def verdict_of(covered: float, new: float, interval: tuple[float, float], expected: float) -> str:
+    """Verdict on many frames, given the shares that are covered and new.
 
     covered: as much as of data like the training set (see `Yardstick.expected`), by what the
-    interval allows, and three quarters at the least. new: less than half. borderline: between.
+    interval of `covered` allows, and three quarters at the least. new: less than half is covered,
+    and most of the rest is new. borderline: between.
     """
-    if share >= expected or (interval[1] >= expected and share >= _SHARE_COVERED):
+    if covered >= expected or (interval[1] >= expected and covered >= _SHARE_COVERED):
         return VERDICTS[COVERED]
-    return VERDICTS[NEW] if share < _SHARE_NEW else VERDICTS[BORDERLINE]
+    if covered < _SHARE_NEW and new >= (1 - covered) / 2:
+        return VERDICTS[NEW]
+    return VERDICTS[BORDERLINE]

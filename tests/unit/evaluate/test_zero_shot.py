@@ -5,7 +5,7 @@ from lamflow.data.references import Baseline, References
 from lamflow.errors import InputError
 from lamflow.evaluate.forgetting import forgetting
 from lamflow.evaluate.predictor import Prediction
-from lamflow.evaluate.zero_shot import refit_references, zero_shot_errors
+from lamflow.evaluate.zero_shot import refit_references, refit_residuals, zero_shot_errors
 from lamflow.testing.trainer import emt_system
 
 SHIFT = {"Cu": 7.5, "Au": -130.0}
@@ -60,3 +60,37 @@ def test_heads_must_be_tested_again_on_the_same_frames():
         forgetting({"a": errors(1.0)}, {})
     with pytest.raises(InputError, match="9 frames after and 10 before"):
         forgetting({"a": errors(1.0)}, {"a": errors(1.0, frames=9)})
+
+
+def compositions(counts):
+    return [f"{a}-{b}" for a, b in counts]
+
+
+def test_refit_leaves_what_elements_do_not_explain():
+    counts = np.array([[2, 1], [1, 2], [3, 3], [1, 1]] * 5)
+    error = np.random.default_rng(1).normal(scale=0.01, size=20)
+    missing = counts @ np.array([-13.6, -430.0]) + error * counts.sum(axis=1)
+    found = refit_residuals(counts, missing, compositions(counts))
+    assert np.abs(found - error).max() < 0.03
+    assert found.std() < 2 * error.std()
+
+
+def test_one_wild_energy_does_not_bend_the_others():
+    counts = np.array([[2, 1], [1, 2], [3, 3], [1, 1]] * 5)
+    missing = counts @ np.array([-13.6, -430.0])
+    missing[4] += 5000.0
+    found = refit_residuals(counts, missing, compositions(counts))
+    assert found[4] == pytest.approx(5000.0 / 3)
+    assert np.abs(np.delete(found, 4)).max() < 1e-6
+
+
+def test_a_composition_that_comes_once_is_not_judged():
+    counts = np.array([[2, 1]] * 10 + [[7, 0]])
+    found = refit_residuals(counts, np.ones(11), compositions(counts))
+    assert np.isnan(found[10])
+    assert np.isfinite(found[:10]).all()
+
+
+def test_few_energies_are_not_judged():
+    counts = np.array([[2, 1]] * 6)
+    assert np.isnan(refit_residuals(counts, np.ones(6), compositions(counts))).all()

@@ -30,6 +30,13 @@ def test_same_points_are_not_picked_twice() -> None:
     assert sorted(picked.tolist()) == [0, 1, 2, 3]
 
 
+def test_picking_stops_once_all_are_near() -> None:
+    points = np.array([[0.0], [1.0], [10.0], [10.5]])
+    rng = np.random.default_rng(0)
+    picked = farthest_points(points, 4, rng, np.array([[0.0]]), reach=1.0)
+    assert picked.tolist() == [3]
+
+
 def test_nothing_to_pick_from() -> None:
     assert farthest_points(np.empty((0, 3)), 4, np.random.default_rng(0)).tolist() == []
 
