@@ -27,7 +27,8 @@ class CoverageParams(StrictModel):
         "training": "what taught the model: datasets, or folders with train/ and validation/",
     },
     outputs={
-        "coverage": "coverage.json, frames.jsonl, map.npz, subset/frames (if any is worth adding)"
+        "coverage": "coverage.json, frames.jsonl, map.npz",
+        "subset": "frames worth adding, a dataset in frames/ if there are any",
     },
     numbers=("verdict", "frames", "covered", "fraction_covered", "subset", "step"),
 )
@@ -35,8 +36,8 @@ def coverage(params: CoverageParams, io: StepIO) -> Mapping[str, float | int | s
     """Judge each frame covered, borderline or new, and pick the least that is worth adding."""
     found = assess_coverage(
         io.groups["models"], io.groups["training"], io.inputs["dataset"],
-        io.outputs["coverage"], io.scratch, CoverageLimits(**params.settings.model_dump()),
-        params.seed, head=params.head, progress=io.progress,
+        io.outputs["coverage"], io.outputs["subset"], io.scratch,
+        CoverageLimits(**params.settings.model_dump()), params.seed, head=params.head, progress=io.progress,
     )  # fmt: skip
     return {
         "verdict": found["verdict"],

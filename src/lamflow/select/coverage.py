@@ -22,9 +22,7 @@ from lamflow.select.survey import Survey, survey
 from lamflow.select.taught import Taught, open_head, study_training
 from lamflow.select.verdict import COVERED, VERDICTS, Judged, Yardstick, judge
 
-VERDICT, LINES, MAP, SUBSET, FRAMES = (
-    "coverage.json", "frames.jsonl", "map.npz", "subset", "frames",
-)  # fmt: skip
+VERDICT, LINES, MAP, FRAMES = "coverage.json", "frames.jsonl", "map.npz", "frames"
 _CHUNK = 200
 _COMPARED = 20_000
 _MAP_POINTS = 3000
@@ -56,6 +54,7 @@ def assess_coverage(
     training: Mapping[str, Path],
     dataset: Path,
     folder: Path,
+    subset: Path,
     scratch: Path,
     limits: CoverageLimits,
     seed: int,
@@ -63,7 +62,7 @@ def assess_coverage(
     head: str | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
-    """Compare a dataset with what a model knows; write the verdict into a new `folder`.
+    """Compare a dataset with what a model knows; write the verdict and a subset into new folders.
 
     Parameters
     ----------
@@ -75,8 +74,10 @@ def assess_coverage(
     dataset
         The new frames, labelled or not, cleaned.
     folder
-        Gets ``coverage.json``, ``frames.jsonl`` (a line per frame), ``map.npz`` (for the report)
-        and ``subset/`` (with a dataset ``frames/`` if any frame is worth adding).
+        Gets ``coverage.json``, ``frames.jsonl`` (a line per frame) and ``map.npz`` (for the
+        report).
+    subset
+        Gets the dataset ``frames/``, if any frame is worth adding.
     scratch
         For parts of training sets that are not divided yet.
     limits
@@ -112,11 +113,12 @@ def assess_coverage(
     groups = near_frames(new, seed).groups
     assessed = Assessed(model.head, len(model.members), taught, yardstick, seen, judged, groups)
     found = summarise(assessed, picks.frames, picks.candidates, picks.regions)
+    with new_folder(subset) as staging:
+        _write_subset(staging, new, picks.frames)
     with new_folder(folder) as staging:
         write_json(staging / VERDICT, found)
         _write_lines(staging / LINES, assessed, picks.frames)
         _write_map(staging / MAP, assessed, picks.frames, rng)
-        _write_subset(staging / SUBSET, new, picks.frames)
     return found
 
 
@@ -215,7 +217,6 @@ def _thinned(indices: IntArray, rng: np.random.Generator) -> IntArray:
 
 
 def _write_subset(folder: Path, new: Dataset, picked: IntArray) -> None:
-    folder.mkdir()
     if not len(picked):
         return
     wanted = np.zeros(new.nframes, dtype=np.bool_)
