@@ -8,6 +8,7 @@ from lamflow.engine.graph import Graph
 
 _BUILDERS = {
     "clean": "lamflow.workflows.clean",
+    "compress": "lamflow.workflows.compress",
     "learn": "lamflow.workflows.learn",
     "pretrain": "lamflow.workflows.pretrain",
 }

@@ -9,11 +9,12 @@ from lamflow.errors import InputError
 
 _KINDS = {
     "clean": "lamflow.config.curate:CleanConfig",
+    "compress": "lamflow.config.compress:CompressConfig",
     "learn": "lamflow.config.learn:LearnConfig",
     "pretrain": "lamflow.config.pretrain:PretrainConfig",
 }
 _LATER = (
-    "coverage", "finetune", "distill", "compress", "evaluate", "update",
+    "coverage", "finetune", "distill", "evaluate", "update",
     "pipeline",
 )  # fmt: skip
 

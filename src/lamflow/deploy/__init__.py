@@ -1,0 +1,1 @@
+"""Deployment: freeze, compress, check, and write what an application needs."""
