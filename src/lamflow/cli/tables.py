@@ -24,11 +24,13 @@ def duration(seconds: float) -> str:
 
 
 def print_metrics(file: Path) -> None:
-    """Print the error table of a run, model beside baseline."""
+    """Print the error table of a run, model beside baseline; nothing if it has none."""
     from rich import box, print
     from rich.table import Table
 
     metrics = read_json(file)
+    if not metrics.get("heads"):
+        return
     table = Table(box=box.SIMPLE, title="held-out frames: model (baseline)", title_justify="left")
     table.add_column("head")
     table.add_column("frames", justify="right")

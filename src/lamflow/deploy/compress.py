@@ -107,6 +107,7 @@ def freeze_model(given: GivenModel, head: str, target: Path) -> None:
 
 def frozen_section(frozen: Path) -> dict[str, Any]:
     """Read the ``model`` section that a frozen file carries."""
+    import deepmd.pt.cxx_op  # noqa: F401 - registers the operators that the file calls
     import torch
 
     try:
