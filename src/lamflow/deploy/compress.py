@@ -86,7 +86,9 @@ def why_not(model: Mapping[str, Any]) -> str:
         return f"DeePMD-kit has no compression for the descriptor {kind}"
     if kind in ("dpa1", "se_atten") and descriptor.get("attn_layer", 2):
         layers = descriptor.get("attn_layer", 2)
-        return f"its descriptor {kind} has {layers} attention layers; only attn_layer 0 is tabulated"
+        return (
+            f"its descriptor {kind} has {layers} attention layers; only attn_layer 0 is tabulated"
+        )
     mode = "strip" if kind == "se_atten_v2" else first.get("tebd_input_mode", "concat")
     if mode != "strip":
         where = "repinit.tebd_input_mode" if kind == "dpa2" else "tebd_input_mode"

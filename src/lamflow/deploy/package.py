@@ -135,4 +135,3 @@ def _templates() -> Environment:
         loader=PackageLoader("lamflow.deploy"), undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, keep_trailing_newline=True, autoescape=False,  # noqa: S701 - no HTML
     )  # fmt: skip
-

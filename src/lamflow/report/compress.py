@@ -84,7 +84,9 @@ def deployment_headline(card: DeploymentCard, size: int) -> str:
         return f"{what}, frozen and not compressed."
     frames = text.count(card.agreement["frames"])
     force = text.error(card.agreement["force_meV_per_A"])
-    return f"{what}, compressed; forces within {force} meV/Å of the frozen model's on {frames} frames."
+    return (
+        f"{what}, compressed; forces within {force} meV/Å of the frozen model's on {frames} frames."
+    )
 
 
 def difference_rows(card: DeploymentCard) -> list[dict[str, str]]:
