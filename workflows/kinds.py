@@ -9,6 +9,7 @@ from lamflow.engine.graph import Graph
 _BUILDERS = {
     "clean": "lamflow.workflows.clean",
     "compress": "lamflow.workflows.compress",
+    "evaluate": "lamflow.workflows.evaluate",
     "learn": "lamflow.workflows.learn",
     "pretrain": "lamflow.workflows.pretrain",
 }

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from lamflow.config.datasets import DatasetSpec
 from lamflow.config.document import Loc, dotted, missing_file
+from lamflow.config.evaluate import EvaluateConfig
 from lamflow.config.fields import marked, type_at
 from lamflow.config.loader import Draft, LoadedConfig, read_draft
 from lamflow.config.location import is_remote
@@ -77,6 +78,8 @@ def _findings(draft: Draft, fetch: Fetch | None) -> Iterator[Finding]:
         yield from _trainer_findings(draft.config, draft, elements)
     if draft.config is not None and fetch is not None and not draft.problems:
         yield from _given_models(draft.config, draft, fetch)
+    if isinstance(draft.config, EvaluateConfig) and fetch is not None and not draft.problems:
+        yield from _head_findings(draft.config, fetch)
 
 
 def _given_models(config: BaseModel, draft: Draft, fetch: Fetch) -> Iterator[Finding]:
@@ -94,6 +97,24 @@ def _given_models(config: BaseModel, draft: Draft, fetch: Fetch) -> Iterator[Fin
                 find_model(value, fetch)
         except InputError as error:
             yield from ((loc, f"{problem.where}: {problem.what}") for problem in error.problems)
+
+
+def _head_findings(config: EvaluateConfig, fetch: Fetch) -> Iterator[Finding]:
+    """Look whether the model has the heads that are to be tested."""
+    from lamflow.train.given import find_model, open_model
+
+    try:
+        given = open_model(find_model(config.model, fetch))
+    except InputError:
+        return  # reported with the model
+    named = [(("datasets", n, "head"), spec.head) for n, spec in enumerate(config.datasets)]
+    wanted: list[tuple[Loc, str | None]] = [(loc, head) for loc, head in named if head]
+    wanted += [(("properties", n, "head"), spec.head) for n, spec in enumerate(config.properties)]
+    for loc, head in wanted:
+        try:
+            given.head(head)
+        except InputError as error:
+            yield loc, error.problems[0].what
 
 
 def _data_findings(error: InputError, loc: Loc, location: str) -> Iterator[Finding]:

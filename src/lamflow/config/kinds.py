@@ -10,13 +10,11 @@ from lamflow.errors import InputError
 _KINDS = {
     "clean": "lamflow.config.curate:CleanConfig",
     "compress": "lamflow.config.compress:CompressConfig",
+    "evaluate": "lamflow.config.evaluate:EvaluateConfig",
     "learn": "lamflow.config.learn:LearnConfig",
     "pretrain": "lamflow.config.pretrain:PretrainConfig",
 }
-_LATER = (
-    "coverage", "finetune", "distill", "evaluate", "update",
-    "pipeline",
-)  # fmt: skip
+_LATER: tuple[str, ...] = ("coverage", "distill", "finetune", "pipeline", "update")
 
 
 def names() -> list[str]:

@@ -124,7 +124,7 @@ def read_draft(path: Path, overrides: Sequence[str] = ()) -> Draft:
     except ValidationError as failure:
         unread = {problem.key for problem in problems}
         problems += [p for p in translate(failure, model, document) if p.key not in unread]
-    datasets = _valid_datasets(document.data, context)
+    datasets = _valid_datasets(document.data, model, context)
     spec = _valid_model(document.data, model)
     known = {problem.key for problem in problems}
     problems += [
@@ -160,12 +160,17 @@ def _model(document: Document) -> type[BaseModel]:
         ) from error
 
 
-def _valid_datasets(data: Mapping[str, Any], context: dict[str, Any]) -> dict[int, DatasetSpec]:
+def _valid_datasets(
+    data: Mapping[str, Any], model: type[BaseModel], context: dict[str, Any]
+) -> dict[int, DatasetSpec]:
+    """Return the entries of `datasets:` that are right; some kinds ask for more of each."""
+    own = model_at(model, ("datasets", 0))
+    spec = own if own and issubclass(own, DatasetSpec) else DatasetSpec
     entries = data.get("datasets")
     valid = {}
     for index, entry in enumerate(entries if isinstance(entries, list) else []):
         try:
-            valid[index] = DatasetSpec.model_validate(entry, context=context)
+            valid[index] = spec.model_validate(entry, context=context)
         except ValidationError:
             continue  # reported from the whole config
     return valid

@@ -1,6 +1,6 @@
 """Energy references per element, fitted to total energies."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,20 +87,31 @@ def fit_references(
 
 
 def dataset_references(dataset: Dataset) -> References:
-    """Fit references to all frames of a dataset that have a finite energy, streaming.
+    """Fit references to all frames of a dataset that have a finite energy, streaming."""
+    return system_references(dataset.systems(), dataset.type_map)
 
-    Frames of one composition enter as one row each; memory grows with frames × elements.
+
+def system_references(systems: Iterable[System], type_map: tuple[str, ...]) -> References:
+    """Fit references to all frames that have a finite energy.
+
+    Each frame enters as one row; memory grows with frames × elements.
+
+    Parameters
+    ----------
+    systems
+        All with the same `type_map`.
+    type_map
+        Chemical symbols.
     """
     counts, energies = [], []
-    for system in dataset.systems():
+    for system in systems:
         if system.energies is not None:
             finite = np.isfinite(system.energies)
             counts.append(system.counts()[finite])
             energies.append(system.energies[finite])
     if not sum(map(len, energies)):
-        count = len(dataset.type_map)
-        return References(dataset.type_map, np.zeros(count), 0, dataset.type_map)
-    return fit_references(np.concatenate(counts), np.concatenate(energies), dataset.type_map)
+        return References(type_map, np.zeros(len(type_map)), 0, type_map)
+    return fit_references(np.concatenate(counts), np.concatenate(energies), type_map)
 
 
 @dataclass(frozen=True)

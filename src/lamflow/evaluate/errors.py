@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ _PARITY_POINTS = 5000
 
 
 @dataclass
-class _Moments:
+class Moments:
     """Sums over numbers seen so far: the RMSE and MAE need no more memory than these."""
 
     count: int = 0
@@ -26,6 +26,7 @@ class _Moments:
     absolutes: float = 0.0
 
     def add(self, errors: FloatArray) -> None:
+        """Take more errors into account."""
         self.count += errors.size
         self.squares += float(np.square(errors).sum())
         self.absolutes += float(np.abs(errors).sum())
@@ -41,9 +42,9 @@ class _Moments:
 
 @dataclass
 class _Errors:
-    energy: _Moments = field(default_factory=_Moments)
-    force: _Moments = field(default_factory=_Moments)
-    virial: _Moments = field(default_factory=_Moments)
+    energy: Moments = field(default_factory=Moments)
+    force: Moments = field(default_factory=Moments)
+    virial: Moments = field(default_factory=Moments)
 
     def add(self, system: System, prediction: Prediction) -> None:
         if system.energies is not None:
@@ -61,6 +62,13 @@ class _Errors:
             "force_mae_meV_per_A": self.force.mae(),
             "virial_rmse_meV_per_atom": self.virial.rmse(),
         }
+
+
+class Observer(Protocol):
+    """Looks at each prediction beside its reference."""
+
+    def add(self, system: System, prediction: Prediction, zero: FloatArray) -> None:
+        """Look at the frames of one system; energies are counted from `zero`, (nframes,) eV."""
 
 
 class Parity:
@@ -116,7 +124,8 @@ def head_errors(
     test: Iterable[System],
     baseline: Baseline,
     *,
-    parity: Parity | None = None,
+    parity: Observer | None = None,
+    details: Observer | None = None,
     progress: Progress = silent,
     nframes: int = 0,
 ) -> dict[str, Any]:
@@ -135,6 +144,8 @@ def head_errors(
         Mean energy per element, fitted to the training set, and no forces: the least to beat.
     parity
         Gets the points for a parity plot, if given.
+    details
+        Gets the same, such as `lamflow.evaluate.details.Details`.
     progress, nframes
         Told frames done of `nframes` after each system.
 
@@ -155,8 +166,9 @@ def head_errors(
         model.add(system, prediction)
         least = _baseline_prediction(baseline, system)
         base.add(system, least)
-        if parity is not None:
-            parity.add(system, prediction, least.energies)
+        for observer in (parity, details):
+            if observer is not None:
+                observer.add(system, prediction, least.energies)
         frames += system.nframes
         progress(frames, max(nframes, frames), {})
     if frames == 0:

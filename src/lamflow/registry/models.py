@@ -94,7 +94,10 @@ def _result(run: Path) -> Path:
 
 
 def _results(file: Path) -> tuple[TestResult, ...]:
-    """Read a run's ``metrics.json``; a run without one has no results."""
+    """Read a run's ``metrics.json``; a run without one has no results.
+
+    Pretraining calls errors by the head, `kind: evaluate` by the test set with ``head`` in them.
+    """
     if not file.is_file():
         return ()
     try:
@@ -102,10 +105,11 @@ def _results(file: Path) -> tuple[TestResult, ...]:
         return tuple(
             TestResult(
                 test_set=name,
-                head=name,
+                head=head.get("head", name),
                 frames=head["frames"],
                 errors=_numbers(head),
                 baseline=_numbers(head.get("baseline") or {}),
+                sha256=head.get("sha256"),
             )
             for name, head in heads.items()
         )

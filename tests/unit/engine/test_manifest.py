@@ -3,6 +3,7 @@
 import difflib
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +43,17 @@ def toy_graph(name: str = "toy", text: str = "a") -> Graph:
 
 
 def rendered_file(file: Path, models: Path) -> str:
-    """Render a file; the trained models that it names are replaced by one that `models` gets."""
+    """Render a file; the trained models that it names are replaced by one that `models` gets.
+
+    Files and model are then in one folder, as paths in a report count from what holds them all.
+    """
     text = yaml.safe_load(file.read_text())
     keys = [key for key in ("model", "teacher") if names_model(text.get(key))]
     if keys and not models.exists():
         write_model_folder(models, "mol3bpa", "nbmotaw", "tio2", type_map=DEMO_ELEMENTS)
+        shutil.copytree(WORKFLOWS, models.parent / "workflows")
+    if keys:
+        file = models.parent / "workflows" / file.name
     config = load_checked_config(file, [f"{key}={models}" for key in keys]).config
     return manifest_yaml(build_graph(config), config)
 

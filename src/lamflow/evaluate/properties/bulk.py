@@ -33,12 +33,16 @@ class EquationOfState:
         GPa.
     bulk_modulus_derivative
         With pressure, at zero pressure; no unit.
+    volumes, energies
+        What was fitted, Å³/atom and eV/atom.
     """
 
     volume: float
     energy: float
     bulk_modulus: float
     bulk_modulus_derivative: float
+    volumes: tuple[float, ...] = ()
+    energies: tuple[float, ...] = ()
 
 
 def relaxed(
@@ -124,8 +128,9 @@ def equation_of_state(
             f"{atoms.symbols}: no minimum between {min(volumes):.2f} and {max(volumes):.2f} Å³/atom"
         )
     return EquationOfState(
-        float(volume), float(energy), float(modulus / GPa), float(fit.eos_parameters[2])
-    )
+        float(volume), float(energy), float(modulus / GPa), float(fit.eos_parameters[2]),
+        tuple(map(float, volumes)), tuple(map(float, energies)),
+    )  # fmt: skip
 
 
 def elastic_tensor(

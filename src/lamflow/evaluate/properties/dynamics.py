@@ -106,6 +106,84 @@ class Drift:
     spread: float
 
 
+@dataclass(frozen=True, eq=False)
+class NveRun:
+    """A trajectory without a thermostat.
+
+    Attributes
+    ----------
+    times
+        (nsteps + 1,) ps.
+    energies
+        (nsteps + 1,) total, eV/atom.
+    positions
+        (nsteps + 1, natoms, 3) Å, not folded back into the cell.
+    """
+
+    times: FloatArray
+    energies: FloatArray
+    positions: FloatArray
+
+    @property
+    def drift(self) -> Drift:
+        """Line through the total energy: forces that are no gradient show as a slope."""
+        slope, offset = np.polyfit(self.times, self.energies, 1)
+        rest = self.energies - (slope * self.times + offset)
+        return Drift(float(slope), float(np.sqrt(np.mean(rest**2))))
+
+
+@dataclass(frozen=True, eq=False)
+class NvtRun:
+    """A trajectory with a thermostat, until its end or until it leaves the physics.
+
+    Attributes
+    ----------
+    survived
+        How long it stayed physical, ps.
+    frames
+        Sampled frames, with their velocities.
+    complete
+        Whether it stayed physical to the end.
+    """
+
+    survived: float
+    frames: "tuple[Atoms, ...]"
+    complete: bool
+
+
+def run_nve(atoms: "Atoms", calculator: Any, *, steps: int, timestep: float) -> NveRun:
+    """Run NVE with the velocities that `atoms` have.
+
+    Parameters
+    ----------
+    atoms, calculator
+        Where to start.
+    steps, timestep
+        Number of steps, and fs of each.
+
+    Notes
+    -----
+    Velocity Verlet: W. C. Swope et al., J. Chem. Phys. 76, 637 (1982).
+    """
+    from ase.md.verlet import VelocityVerlet
+    from ase.units import fs
+
+    moving = atoms.copy()
+    moving.calc = calculator
+    energies: list[float] = []
+    positions: list[FloatArray] = []
+
+    def note() -> None:
+        energies.append(moving.get_total_energy() / len(moving))
+        positions.append(moving.positions.copy())
+
+    dynamics = VelocityVerlet(moving, timestep=timestep * fs)
+    dynamics.attach(note, interval=1)
+    dynamics.run(steps)
+    times = np.arange(len(energies)) * timestep / 1000
+    return NveRun(times, np.array(energies), np.array(positions))
+
+
 def energy_drift(
     atoms: "Atoms",
     calculator: Any,
@@ -115,7 +193,7 @@ def energy_drift(
     timestep: float,
     rng: np.random.Generator,
 ) -> Drift:
-    """Run NVE and fit the total energy: forces that are no gradient show as a slope.
+    """Run NVE from random velocities and fit the total energy.
 
     Parameters
     ----------
@@ -129,26 +207,12 @@ def energy_drift(
         Number of steps, and fs of each.
     rng
         Draws the velocities.
-
-    Notes
-    -----
-    Velocity Verlet: W. C. Swope et al., J. Chem. Phys. 76, 637 (1982).
     """
-    from ase.md.verlet import VelocityVerlet
-    from ase.units import fs
-
-    moving = _thermal(atoms, calculator, temperature, rng)
-    energies: list[float] = []
-    dynamics = VelocityVerlet(moving, timestep=timestep * fs)
-    dynamics.attach(lambda: energies.append(moving.get_total_energy() / len(moving)), interval=1)
-    dynamics.run(steps)
-    picoseconds = np.arange(len(energies)) * timestep / 1000
-    slope, offset = np.polyfit(picoseconds, energies, 1)
-    rest = np.array(energies) - (slope * picoseconds + offset)
-    return Drift(float(slope), float(np.sqrt(np.mean(rest**2))))
+    start = _thermal(atoms, calculator, temperature, rng)
+    return run_nve(start, calculator, steps=steps, timestep=timestep).drift
 
 
-def survival_time(
+def run_nvt(
     atoms: "Atoms",
     calculator: Any,
     *,
@@ -156,8 +220,9 @@ def survival_time(
     steps: int,
     timestep: float,
     rng: np.random.Generator,
-) -> float:
-    """Run NVT until the trajectory leaves the physics; return how long it stayed, ps.
+    save_every: int = 10,
+) -> NvtRun:
+    """Run NVT from random velocities until the trajectory leaves the physics.
 
     It is over when an energy or force is not finite, two atoms are nearer than 0.5 Å, or the
     temperature exceeds five times the wanted one.
@@ -166,6 +231,8 @@ def survival_time(
     ----------
     atoms, calculator, temperature, steps, timestep, rng
         As in `energy_drift`; the friction is 0.01/fs.
+    save_every
+        Steps between frames.
 
     Notes
     -----
@@ -179,11 +246,30 @@ def survival_time(
     dynamics = Langevin(
         moving, timestep * fs, temperature_K=temperature, friction=0.01 / fs, fixcm=False, rng=rng
     )
+    frames = [moving.copy()]
     for step in range(steps):
         dynamics.run(1)
         if not _is_physical(moving, temperature):
-            return step * timestep / 1000
-    return steps * timestep / 1000
+            return NvtRun(step * timestep / 1000, tuple(frames), False)
+        if (step + 1) % save_every == 0 or step + 1 == steps:
+            frames.append(moving.copy())
+    return NvtRun(steps * timestep / 1000, tuple(frames), True)
+
+
+def survival_time(
+    atoms: "Atoms",
+    calculator: Any,
+    *,
+    temperature: float,
+    steps: int,
+    timestep: float,
+    rng: np.random.Generator,
+) -> float:
+    """Return how long `run_nvt` stayed physical, ps."""
+    run = run_nvt(
+        atoms, calculator, temperature=temperature, steps=steps, timestep=timestep, rng=rng
+    )
+    return run.survived
 
 
 def _is_physical(atoms: "Atoms", temperature: float) -> bool:

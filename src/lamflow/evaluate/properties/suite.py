@@ -1,34 +1,20 @@
-"""Property tests as data: which property of which crystal, what it should be, and how nearly.
-
-    - crystal: {element: Cu, structure: fcc, a: 3.6}
-      property: bulk modulus
-      reference: 137
-      tolerance: 10
+"""Property tests as data: which properties of a system, what they should be, and how nearly.
 
 A value passes if it differs from the reference by at most the tolerance, or without a reference
-lies between `low` and `high`.
+lies between `low` and `high`. A test without limits reports the value, and fails if there is none.
 """
 
-from collections.abc import Callable, Iterable
-from functools import cached_property
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import numpy as np
 from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from lamflow.config.base import Integer, Number, PositiveInteger, PositiveNumber, StrictModel
 from lamflow.errors import InputError, LamflowError, Problem
-from lamflow.evaluate.properties.bulk import (
-    EquationOfState,
-    cohesive_energy,
-    elastic_tensor,
-    equation_of_state,
-    relaxed,
-)
-from lamflow.evaluate.properties.defects import surface_energy, vacancy_energy
-from lamflow.evaluate.properties.dynamics import energy_drift, survival_time
-from lamflow.evaluate.properties.phonons import phonons
-from lamflow.evaluate.properties.result import PropertyValue
+from lamflow.evaluate.properties.result import PropertyCurve, PropertyValue
+from lamflow.progress import Progress, silent
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -36,12 +22,9 @@ if TYPE_CHECKING:
 PropertyName = Literal[
     "volume", "bulk modulus", "C11", "C12", "C44", "cohesive energy", "vacancy energy",
     "surface energy 111", "surface energy 100", "lowest phonon", "heat capacity", "energy drift",
-    "survival",
+    "survival", "RDF peak", "diffusion", "speed",
 ]  # fmt: skip
 PROPERTIES: tuple[str, ...] = get_args(PropertyName)
-_VACUUM = 10.0  # Å on each side of a slab
-_LAYERS = 8
-_WIDEST_VACANCY_CELL = 3
 
 
 class Crystal(StrictModel):
@@ -54,14 +37,28 @@ class Crystal(StrictModel):
     a: PositiveNumber
     """Lattice constant to start from, Å."""
 
+    def build(self) -> "Atoms":
+        """Return the cubic cell.
+
+        Raises
+        ------
+        InputError
+            There is no such element.
+        """
+        from ase.build import bulk
+
+        try:
+            return bulk(self.element, self.structure, a=self.a, cubic=True)
+        except (ValueError, RuntimeError, KeyError) as error:
+            what = f"no {self.structure} crystal can be built: {error}"
+            raise InputError(Problem(self.element, "", what)) from error
+
 
 class PropertyTest(StrictModel):
-    """One property of one crystal and its limits."""
+    """One property and its limits."""
 
-    crystal: Crystal
-    """What is computed."""
     property: PropertyName
-    """Which property; units in `UNITS`."""
+    """Which property."""
     reference: Number | None = None
     """What it should be, from DFT of the same level as the labels or from experiment."""
     tolerance: Annotated[Number, Field(ge=0)] | None = None
@@ -74,11 +71,9 @@ class PropertyTest(StrictModel):
     """Where the reference is from."""
 
     @model_validator(mode="after")
-    def _has_limits(self) -> "PropertyTest":
+    def _has_both(self) -> "PropertyTest":
         if (self.reference is None) != (self.tolerance is None):
-            raise ValueError("reference and tolerance belong together")
-        if self.reference is None and self.low is None and self.high is None:
-            raise ValueError("give a reference with a tolerance, or low or high")
+            raise PydanticCustomError("limits", "reference and tolerance belong together")
         return self
 
     def allows(self, value: float) -> bool:
@@ -89,14 +84,14 @@ class PropertyTest(StrictModel):
 
 
 class MdSettings(StrictModel):
-    """Short dynamics for the drift and the survival."""
+    """Short dynamics: NVT for survival and RDF, then NVE for drift and diffusion."""
 
-    temperature: PositiveNumber = 300.0
-    """K."""
+    temperature_K: PositiveNumber = 300.0  # noqa: N815
+    """Temperature, K."""
     steps: PositiveInteger = 500
     """Steps of each run."""
-    timestep: PositiveNumber = 2.0
-    """fs."""
+    timestep_fs: PositiveNumber = 1.0
+    """Time step, fs; 0.5 or less with hydrogen."""
     seed: Integer = 0
     """Of the velocities."""
 
@@ -105,42 +100,61 @@ UNITS: dict[str, str] = {
     "volume": "Å³/atom", "bulk modulus": "GPa", "C11": "GPa", "C12": "GPa", "C44": "GPa",
     "cohesive energy": "eV/atom", "vacancy energy": "eV", "surface energy 111": "J/m²",
     "surface energy 100": "J/m²", "lowest phonon": "THz", "heat capacity": "J/(mol K)",
-    "energy drift": "eV/atom/ps", "survival": "ps",
+    "energy drift": "eV/atom/ps", "survival": "ps", "RDF peak": "Å", "diffusion": "Å²/ps",
+    "speed": "atom steps/s",
 }  # fmt: skip
 
 
 def run_tests(
-    tests: Iterable[PropertyTest], calculator: Any, settings: MdSettings | None = None
-) -> list[PropertyValue]:
-    """Compute the property of each test; what can't be computed has failed, with the reason.
+    system: str,
+    start: "Atoms | Crystal",
+    tests: Iterable[PropertyTest],
+    calculator: Any,
+    settings: MdSettings | None = None,
+    *,
+    progress: Progress = silent,
+) -> tuple[list[PropertyValue], list[PropertyCurve]]:
+    """Compute properties of a system; what can't be computed has failed, with the reason.
 
     Parameters
     ----------
+    system
+        Its name.
+    start
+        A crystal, or any frame; relaxed first (the cell of periodic ones, too).
     tests
-        Which; those of one crystal share its relaxation.
+        Which properties; they share relaxation and trajectories.
     calculator
         ASE calculator with stress.
     settings
         For the dynamics.
+    progress
+        Told about tests done.
+
+    Returns
+    -------
+    The values, in the order of `tests`, and the curves behind them.
 
     Raises
     ------
     InputError
-        A crystal can't be built, or a package is missing.
+        A crystal can't be built, the system has no such property, or a package is missing.
     """
-    bench = {}
+    from lamflow.evaluate.properties.bench import Bench
+
+    bench = Bench(start, calculator, settings or MdSettings())
+    wanted = list(tests)
     values = []
-    for test in tests:
-        if test.crystal not in bench:
-            bench[test.crystal] = _Bench(test.crystal, calculator, settings or MdSettings())
-        values.append(_run(test, bench[test.crystal]))
-    return values
+    for number, test in enumerate(wanted, start=1):
+        values.append(_run(system, test, bench.value))
+        progress(number, len(wanted), {"property": test.property})
+    return values, [curve.model_copy(update={"system": system}) for curve in bench.curves]
 
 
-def _run(test: PropertyTest, bench: "_Bench") -> PropertyValue:
+def _run(system: str, test: PropertyTest, compute: Any) -> PropertyValue:
     value, reason = None, ""
     try:
-        value = bench.value(test.property)
+        value = float(compute(test.property))
     except InputError:
         raise
     except (LamflowError, ArithmeticError, ValueError) as error:
@@ -148,91 +162,6 @@ def _run(test: PropertyTest, bench: "_Bench") -> PropertyValue:
     if value is not None and not np.isfinite(value):
         value, reason = None, "is not finite"
     return PropertyValue(
-        system=f"{test.crystal.element} {test.crystal.structure}",
-        name=test.property, value=value, unit=UNITS[test.property], reference=test.reference,
-        passed=value is not None and test.allows(value), reason=reason,
+        system=system, name=test.property, value=value, unit=UNITS[test.property],
+        reference=test.reference, passed=value is not None and test.allows(value), reason=reason,
     )  # fmt: skip
-
-
-class _Bench:
-    """Computes properties of one crystal; what several need is computed once."""
-
-    def __init__(self, crystal: Crystal, calculator: Any, settings: MdSettings) -> None:
-        self._crystal = crystal
-        self._calculator = calculator
-        self._md = settings
-        self._functions: dict[str, Callable[[], float]] = {
-            "volume": lambda: self._eos.volume,
-            "bulk modulus": lambda: self._eos.bulk_modulus,
-            "C11": lambda: float(self._elastic[0, 0]),
-            "C12": lambda: float(self._elastic[0, 1]),
-            "C44": lambda: float(self._elastic[3, 3]),
-            "cohesive energy": lambda: cohesive_energy(self._cell, calculator),
-            "vacancy energy": self._vacancy,
-            "surface energy 111": lambda: self._surface("111"),
-            "surface energy 100": lambda: self._surface("100"),
-            "lowest phonon": lambda: float(self._phonons.frequencies.min()),
-            "heat capacity": lambda: self._phonons.heat_capacity,
-            "energy drift": self._drift,
-            "survival": self._survival,
-        }
-
-    def value(self, name: str) -> float:
-        return self._functions[name]()
-
-    @cached_property
-    def _cell(self) -> "Atoms":
-        """The cubic cell, relaxed."""
-        from ase.build import bulk
-
-        crystal = self._crystal
-        try:
-            start = bulk(crystal.element, crystal.structure, a=crystal.a, cubic=True)
-        except (ValueError, RuntimeError, KeyError) as error:
-            what = f"no {crystal.structure} crystal can be built: {error}"
-            raise InputError(Problem(crystal.element, "", what)) from error
-        return relaxed(start, self._calculator)
-
-    @cached_property
-    def _eos(self) -> EquationOfState:
-        return equation_of_state(self._cell, self._calculator)
-
-    @cached_property
-    def _elastic(self) -> Any:
-        return elastic_tensor(self._cell, self._calculator)
-
-    @cached_property
-    def _phonons(self) -> Any:
-        return phonons(self._cell, self._calculator, (2, 2, 2))
-
-    def _vacancy(self) -> float:
-        cells = self._cell.repeat(_WIDEST_VACANCY_CELL)
-        return vacancy_energy(cells, self._calculator)
-
-    def _surface(self, face: str) -> float:
-        from ase import build
-
-        maker = getattr(build, f"{self._crystal.structure}{face}", None)
-        if maker is None:
-            what = f"no surface {face} can be built; fcc, bcc and diamond have some"
-            raise InputError(Problem(self._crystal.structure, "", what))
-        slab = maker(
-            self._crystal.element, size=(1, 1, _LAYERS), a=float(self._cell.cell.lengths()[0]),
-            vacuum=_VACUUM, periodic=True,
-        )  # fmt: skip
-        energy = self._cell.get_potential_energy() / len(self._cell)
-        return surface_energy(slab, self._calculator, energy)
-
-    def _drift(self) -> float:
-        drift = energy_drift(self._cell.repeat(2), self._calculator, **self._dynamics())
-        return abs(drift.slope)
-
-    def _survival(self) -> float:
-        return survival_time(self._cell.repeat(2), self._calculator, **self._dynamics())
-
-    def _dynamics(self) -> dict[str, Any]:
-        md = self._md
-        return {
-            "temperature": md.temperature, "steps": md.steps, "timestep": md.timestep,
-            "rng": np.random.default_rng(md.seed),
-        }  # fmt: skip
