@@ -5,6 +5,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
+from model_folders import write_model_folder
 from wrong_configs import BASE, FORM
 
 from lamflow.config import kinds
@@ -44,6 +45,7 @@ def test_the_schema_refuses_what_the_loader_refuses(name: str) -> None:
 def test_the_template_loads_and_is_short(kind: str, tmp_path: Path) -> None:
     text = template_text(kind)
     path = tmp_path / f"{kind}.yaml"
+    write_model_folder(tmp_path / "lamflow-runs/my-model/result/model", "water", "metals")
     path.write_text(text)
     assert load_config(path).config.model_dump()["kind"] == kind
     assert len(text.splitlines()) <= 25
