@@ -23,6 +23,12 @@ class TransientError(LamflowError):
     exit_code = 75  # EX_TEMPFAIL of sysexits.h: the engines retry a step that ends with it
 
 
+class HelpedError(LamflowError):
+    """Not a failure: this process helped another with its work and has no result of its own."""
+
+    exit_code = 0
+
+
 class UnreachableError(LamflowError):
     """The cluster or the store does not answer, or refuses us."""
 

@@ -107,7 +107,9 @@ def _argument_errors(name: str, task: dict[str, Any], used: dict[str, Any]) -> I
 def _leaf_errors(template: dict[str, Any]) -> Iterator[str]:
     name = template["name"]
     for reference in _REFERENCE.findall(json.dumps(template)):
-        if reference != "pod.name" and not reference.startswith("=lastRetry.exitCode == '137' ?"):
+        if reference not in ("pod.name", "workflow.uid") and not reference.startswith(
+            "=lastRetry.exitCode == '137' ?"
+        ):
             yield f"template {name}: what is {reference}?"
     volumes = {volume["name"] for volume in template.get("volumes", [])}
     mounts = {mount["name"] for mount in template["script"].get("volumeMounts", [])}

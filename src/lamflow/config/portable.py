@@ -1,11 +1,13 @@
 """A configuration as reports show it: the same wherever the files lie."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
+
+from lamflow.files import sha256_json
 
 _NO_RESULT_DEPENDS_ON = {"run", "resources"}
 
@@ -16,7 +18,18 @@ def portable(config: BaseModel) -> dict[str, Any]:
     Limits and resources are left out, and local paths count from the folder that holds them all: a
     step's key is made of its parameters, and a checkout elsewhere must give the same keys.
     """
-    plain = config.model_dump(mode="json", exclude=_NO_RESULT_DEPENDS_ON, exclude_none=True)
+    return _relative(
+        config.model_dump(mode="json", exclude=_NO_RESULT_DEPENDS_ON, exclude_none=True)
+    )
+
+
+def config_sha256(config: Mapping[str, Any]) -> str:
+    """Return the hash of a configuration, given as in ``config.json``, wherever its files lie."""
+    decisive = {key: value for key, value in config.items() if key not in _NO_RESULT_DEPENDS_ON}
+    return sha256_json(_relative(decisive))
+
+
+def _relative(plain: dict[str, Any]) -> dict[str, Any]:
     folders = [Path(text).parent for text in _texts(plain) if _is_local(text)]
     if not folders:
         return plain

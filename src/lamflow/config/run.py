@@ -13,6 +13,9 @@ from lamflow.config.base import (
     StrictModel,
 )
 
+_LABEL_VALUE = r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$"
+_RESOURCE = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?/[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$"
+
 
 class RunSettings(StrictModel):
     """Limits of each step of the run."""
@@ -23,6 +26,8 @@ class RunSettings(StrictModel):
     """Further attempts after a fault that may pass, such as a lost connection."""
     parallel: PositiveInteger | None = None
     """Steps at the same time; without it, as many as there are processors or pods."""
+    priority: Annotated[Integer, Field(ge=-1000, le=1000)] | None = None
+    """Of the runs that wait on a cluster the one with the highest goes first."""
 
 
 class Resources(StrictModel):
@@ -37,7 +42,14 @@ class Resources(StrictModel):
     memory_after_oom: PositiveNumber | None = None
     """Main memory of the next attempt after one that ran out of it, GiB."""
     gpu: Annotated[Integer, Field(ge=0)] | None = None
-    """GPUs."""
+    """GPUs; without it, one for each of train.processes."""
+    gpu_type: Annotated[str, Field(pattern=_LABEL_VALUE)] | None = None
+    """Product name of the GPUs, as NVIDIA's feature discovery labels nodes
+    (nvidia.com/gpu.product), such as NVIDIA-H100-80GB-HBM3."""
+    gpu_resource: Annotated[str, Field(pattern=_RESOURCE)] = "nvidia.com/gpu"
+    """What Kubernetes calls the GPUs, such as amd.com/gpu or nvidia.com/mig-1g.10gb."""
+    nodes: Annotated[Integer, Field(ge=1, le=64)] | None = None
+    """Pods that train one model together, each with this much; see docs/operations.md."""
     shared_memory: PositiveNumber | None = None
     """Shared memory for data loaders, GiB."""
     timeout: PositiveNumber | None = None

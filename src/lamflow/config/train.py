@@ -86,9 +86,10 @@ class TrainSettings(StrictModel):
     committee: PositiveInteger = 1
     """Models trained on the same data from different seeds: seed, seed+1, ..."""
     processes: PositiveInteger = 1
-    """Processes that train one model together, one a GPU (torchrun)."""
+    """Processes that train one model together (torchrun): one a GPU, or on CPUs one or more
+    cores. Each takes a batch of its own in every step."""
     threads: PositiveInteger | None = None
-    """CPU threads of each process; without it, all that the process may use."""
+    """CPU threads of each process; without it, its share of those that may be used."""
     save_every: PositiveInteger = 200
     """Steps between checkpoints; a training that was cut off goes on from the last."""
     report_every: PositiveInteger | None = None

@@ -51,6 +51,7 @@ from lamflow.engine.state import FAILED, PENDING, RUNNING, STOPPED, SUCCEEDED
 from lamflow.errors import InputError, RunError, UnreachableError
 from lamflow.files import read_json, sha256_json, write_json, write_text
 from lamflow.progress import Progress, silent
+from lamflow.revision import repository_version
 from lamflow.store.protocol import Store
 
 _FRESH_S = 2.0  # a status that is younger is not asked for again
@@ -348,7 +349,11 @@ class ArgoEngine:
     def _create(self, run: RunFolder, graph: Graph, options: ArgoOptions) -> None:
         name = kubernetes_name(run.name)[:_NAME_LENGTH].rstrip("-") + f"-{secrets.token_hex(3)}"
         options = replace(
-            options, name=name, namespace=self.server.namespace, prefix=self.place.prefix
+            options,
+            name=name,
+            namespace=self.server.namespace,
+            prefix=self.place.prefix,
+            revision=repository_version(),
         )
         manifest = render(replace(graph, name=run.name), options)
         write_text(run.path / "manifest.yaml", to_yaml(manifest))

@@ -36,15 +36,24 @@ _DEFAULTS = {
     "cpu": Resources(cpu=1, memory=4),
     "train": Resources(cpu=4, memory=16, gpu=1, shared_memory=4),
 }
+_GPU_PRODUCT = "nvidia.com/gpu.product"
 
 
 def resources_of(step: Step, given: Given) -> Resources:
     """Merge what the profile and the user's entries ask for; the narrowest entry wins."""
     chosen = _DEFAULTS.get(step.operator.profile, Resources()).model_dump()
+    if chosen["gpu"]:
+        chosen["gpu"] = _processes(step)
     for name in _names(step):
         if name in given:
             chosen |= given[name].model_dump(exclude_defaults=True)
     return Resources.model_validate(chosen)
+
+
+def _processes(step: Step) -> int:
+    """Processes that train together: what operators that train have among their settings."""
+    settings = getattr(step.params, "settings", None)
+    return int(settings.get("processes", 1)) if isinstance(settings, Mapping) else 1
 
 
 def _names(step: Step) -> tuple[str, ...]:
@@ -71,6 +80,12 @@ def check_resources(steps: Collection[Step], given: Given) -> None:
         for name in given
         if name not in known
     ]
+    training = {name for step in steps if step.operator.profile == "train" for name in _names(step)}
+    problems += [
+        Problem(f"resources.{name}.nodes", "", "only steps that train can have several pods")
+        for name, wanted in given.items()
+        if (wanted.nodes or 1) > 1 and name in known and name not in training
+    ]
     if problems:
         raise InputError(*problems)
 
@@ -89,7 +104,8 @@ def finish_pod(
     timeout = wanted.timeout * 60 if wanted.timeout else timeout_s
     template |= {
         "volumes": [volume for volume, _ in volumes],
-        "nodeSelector": wanted.node_selector,
+        "nodeSelector": wanted.node_selector
+        | ({_GPU_PRODUCT: wanted.gpu_type} if wanted.gpu_type else {}),
         "tolerations": list(wanted.tolerations),
         "affinity": wanted.affinity,
         "priorityClassName": wanted.priority_class,
@@ -132,7 +148,7 @@ def _kubernetes_resources(wanted: Resources) -> dict[str, dict[str, str]]:
         requests["memory"] = f"{wanted.memory:g}Gi"
     limits = {key: value for key, value in requests.items() if key == "memory"}
     if wanted.gpu:
-        limits["nvidia.com/gpu"] = str(wanted.gpu)
+        limits[wanted.gpu_resource] = str(wanted.gpu)
     return {"requests": requests, "limits": limits}
 
 

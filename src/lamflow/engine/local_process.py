@@ -28,6 +28,7 @@ from lamflow.files import new_folder, read_json
 
 _TAKEOVER_S = 5.0
 _KILL_S = 12.0
+_AGAIN_S = 2.0
 
 
 class _Stop(BaseException):
@@ -42,6 +43,7 @@ def main() -> int:
     args = parser.parse_args()
     run = RunFolder(args.folder)
     signal.signal(signal.SIGTERM, _raise_stop)
+    signal.signal(signal.SIGALRM, _raise_stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if args.lifeline is not None:
         threading.Thread(target=_watch_lifeline, args=(args.lifeline,), daemon=True).start()
@@ -54,6 +56,9 @@ def main() -> int:
 
 def _raise_stop(_signum: int, _frame: object) -> NoReturn:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # What runs at this moment may swallow the exception (an import, a destructor, dflow): it is
+    # raised again until `_work` has heard it.
+    signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)
     raise _Stop
 
 
@@ -80,6 +85,7 @@ def _work(run: RunFolder, owner: int | None) -> tuple[str, str | None]:
             return FAILED, _first_error(run, failed)
         _publish(run, graph)
     except _Stop:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         return STOPPED, None
     except Exception as error:
         traceback.print_exc()

@@ -13,8 +13,10 @@ from typing import Any
 import yaml
 
 from lamflow import __version__
+from lamflow.config.portable import config_sha256
 from lamflow.config.run import Resources, RunSettings
 from lamflow.engine.argo_keys import OutputKeys, artifact_file, input_key, step_prefix
+from lamflow.engine.argo_nodes import add_nodes, nodes_of
 from lamflow.engine.argo_pod import (
     POD_PATCH,
     POD_SECURITY,
@@ -56,6 +58,12 @@ class ArgoOptions:
         Further attempts of a step after a failure that may pass.
     parallel
         Most pods at a time.
+    priority
+        Of the workflows that wait for the controller the one with the highest goes first.
+    config_sha256
+        Hash of the configuration, for the workflow's annotations.
+    revision
+        Version of lamflow's repository, for the workflow's annotations.
     """
 
     namespace: str = "lamflow"
@@ -67,6 +75,9 @@ class ArgoOptions:
     timeout_s: float | None = None
     retries: int = 2
     parallel: int | None = None
+    priority: int | None = None
+    config_sha256: str | None = None
+    revision: str | None = None
 
 
 def manifest_yaml(graph: Graph, config: Any) -> str:
@@ -82,6 +93,8 @@ def options_from(config: Mapping[str, Any]) -> ArgoOptions:
         timeout_s=run.timeout * 60,
         retries=run.retries,
         parallel=run.parallel,
+        priority=run.priority,
+        config_sha256=config_sha256(config),
     )
 
 
@@ -113,23 +126,25 @@ def render(graph: Graph, options: ArgoOptions) -> dict[str, Any]:
     """
     check_resources(graph.steps, options.resources)
     raw = _render_with_dflow(graph, options)
-    steps = {step.name: step for step in graph.steps}
+    numbers = {step.name: number for number, step in enumerate(graph.steps)}
     templates = raw["spec"]["templates"]
-    for template in templates:
-        if template["name"] in steps:
-            step = steps[template["name"]]
-            wanted = resources_of(step, options.resources)
-            finish_pod(template, step, wanted, options.timeout_s, options.retries)
-            _label(template, step)
-            _place_outputs(template, graph, step, options.prefix)
-            _drop_empty(template)
-        else:
-            _finish_dag(template)
+    (dag,) = (template for template in templates if template["name"] not in numbers)
+    _finish_dag(dag)
+    for template in [template for template in templates if template is not dag]:
+        number = numbers[template["name"]]
+        step = graph.steps[number]
+        wanted = resources_of(step, options.resources)
+        finish_pod(template, step, wanted, options.timeout_s, options.retries)
+        _label(template, step)
+        _place_outputs(template, graph, step, options.prefix)
+        _drop_empty(template)
+        if (count := nodes_of(step, wanted)) > 1:
+            templates += add_nodes(dag["dag"], template, number, count)
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Workflow",
         "metadata": _metadata(graph, options),
-        "spec": _spec(raw["spec"], options),
+        "spec": _spec(raw["spec"], graph, options),
     }
 
 
@@ -160,22 +175,31 @@ def _render_with_dflow(graph: Graph, options: ArgoOptions) -> dict[str, Any]:
 
 
 def _metadata(graph: Graph, options: ArgoOptions) -> dict[str, Any]:
-    keys = [step.key for step in graph.steps]
     run = kubernetes_name(graph.name)
+    annotations = {
+        "lamflow.io/config-sha256": options.config_sha256,
+        "lamflow.io/graph-sha256": sha256_json([step.key for step in graph.steps]),
+        "lamflow.io/revision": options.revision,
+    }
     name = {"name": options.name} if options.name else {"generateName": f"{run}-"}
     return {
         **name,
         "namespace": options.namespace,
-        "labels": {
-            "lamflow.io/run": run,
-            "lamflow.io/kind": graph.kind,
-            "lamflow.io/version": re.sub(r"[^\w.-]", "-", __version__),
-        },
-        "annotations": {"lamflow.io/graph-sha256": sha256_json(keys)},
+        "labels": _run_labels(graph),
+        "annotations": {name: value for name, value in annotations.items() if value},
     }
 
 
-def _spec(raw: Mapping[str, Any], options: ArgoOptions) -> dict[str, Any]:
+def _run_labels(graph: Graph) -> dict[str, str]:
+    """Labels of the workflow and of its pods."""
+    return {
+        "lamflow.io/run": kubernetes_name(graph.name),
+        "lamflow.io/kind": graph.kind,
+        "lamflow.io/version": re.sub(r"[^\w.-]", "-", __version__),
+    }
+
+
+def _spec(raw: Mapping[str, Any], graph: Graph, options: ArgoOptions) -> dict[str, Any]:
     spec: dict[str, Any] = {
         "entrypoint": raw["entrypoint"],
         "serviceAccountName": options.service_account,
@@ -184,11 +208,13 @@ def _spec(raw: Mapping[str, Any], options: ArgoOptions) -> dict[str, Any]:
         "archiveLogs": True,
         "podGC": {"strategy": "OnPodSuccess"},
         "ttlStrategy": {"secondsAfterSuccess": 7 * _DAY_S, "secondsAfterFailure": 30 * _DAY_S},
-        "podMetadata": {"labels": {"app.kubernetes.io/part-of": "lamflow"}},
+        "podMetadata": {"labels": {"app.kubernetes.io/part-of": "lamflow", **_run_labels(graph)}},
         "templates": raw["templates"],
     }
     if options.parallel:
         spec["parallelism"] = options.parallel
+    if options.priority is not None:
+        spec["priority"] = options.priority
     return spec
 
 

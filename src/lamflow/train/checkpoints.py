@@ -9,7 +9,7 @@ from lamflow.train.deepmd_input import CHECKPOINT
 _NAME = re.compile(rf"{re.escape(CHECKPOINT)}-(\d+)\.pt")
 
 
-def last_complete(folder: Path) -> tuple[int, Path] | None:
+def last_complete(folder: Path, *, remove_torn: bool = True) -> tuple[int, Path] | None:
     """Give step and path of the newest whole checkpoint in `folder`; torn ones are removed.
 
     DeePMD-kit writes checkpoints in place, so one that was being written when the power or the
@@ -23,7 +23,8 @@ def last_complete(folder: Path) -> tuple[int, Path] | None:
     for step, path in sorted(found, reverse=True):
         if is_whole(path):
             return step, path
-        path.unlink()
+        if remove_torn:
+            path.unlink()
     return None
 
 

@@ -8,15 +8,16 @@ import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from lamflow.errors import InputError, Problem
+from lamflow.errors import HelpedError, InputError, Problem, TransientError
 from lamflow.files import read_json, sha256_file, sha256_json, write_json
 from lamflow.progress import Progress, silent
 from lamflow.train.checkpoints import last_complete
 from lamflow.train.child import run_module, tail
 from lamflow.train.curve import CurveReader, trim_curve
 from lamflow.train.deepmd_input import CURVE, build_input, check_input, find_data
+from lamflow.train.nodes import Nodes
 from lamflow.train.presets import check_model
 from lamflow.train.protocol import SINGLE_HEAD, TrainingError, TrainJob, TrainResult
 
@@ -29,6 +30,7 @@ _TRAINED = "trained.json"
 _CLOCK = "seconds.json"
 _MODEL = "model.pt"
 _FROZEN = "frozen"
+_PROCESS = "lamflow.train.distributed"
 # What DeePMD-kit says when the loss or a gradient is NaN or infinite.
 _DIVERGED = re.compile(r"NaN detected at batch +\d+|[Nn]on-?finite gradient.*")
 _HEAD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
@@ -38,13 +40,35 @@ class DeepmdTrainer:
     """Trains single- and multi-task models by running ``dp --pt train`` as a child process."""
 
     def train(self, job: TrainJob, workdir: Path, progress: Progress = silent) -> TrainResult:
-        """Train `job` in `workdir`; see `lamflow.train.protocol.Trainer`."""
+        """Train `job` in `workdir`; see `lamflow.train.protocol.Trainer`.
+
+        Raises
+        ------
+        HelpedError
+            This is not the first of several nodes: the result is there and not here.
+        """
+        if (nodes := Nodes.from_environment()).rank > 0:
+            _help(job, workdir, nodes)
         config = _prepare(job, workdir)
         if (workdir / _RESULT).exists():
             return _read_result(job, workdir)
         _Run(job, workdir, progress).until_done(config)
         write_json(workdir / _RESULT, {"steps": job.settings.steps, "device": _device(workdir)})
         return _read_result(job, workdir)
+
+
+def _help(job: TrainJob, workdir: Path, nodes: Nodes) -> NoReturn:
+    """Take part in a training whose files are node 0's; what is written here is thrown away."""
+    nodes.wait_for_first()
+    if not (workdir / _TRAINED).exists():  # on a volume that the nodes share
+        found = last_complete(workdir, remove_torn=False)
+        own = workdir / f"node-{nodes.rank}"
+        shutil.rmtree(own, ignore_errors=True)
+        config = _prepare(job, own)
+        write_json(own / _INPUT, config)
+        going_on = found if found and found[0] < job.settings.steps else None
+        _Run(job, own, silent).train(going_on[1] if going_on else None)
+    raise HelpedError(f"node {nodes.rank} of {nodes.count} has helped node 0 to train")
 
 
 class _Run:
@@ -69,7 +93,7 @@ class _Run:
         if step < steps:
             write_json(self._folder / _INPUT, config)
             trim_curve(self._folder / CURVE, step)
-            self._train(checkpoint)
+            self.train(checkpoint)
             step, checkpoint = last_complete(self._folder) or (0, None)
         if checkpoint is None or step < steps:
             raise TrainingError(
@@ -92,21 +116,23 @@ class _Run:
     def _has_ended(self) -> bool:
         return (self._folder / _TRAINED).exists()
 
-    def _train(self, checkpoint: Path | None) -> None:
+    def train(self, checkpoint: Path | None) -> None:
+        """Run DeePMD-kit once, from a checkpoint or from the start."""
         arguments = ["--pt", "train", _INPUT, "--skip-neighbor-stat"]
         start = self._job.start
         if checkpoint is not None:
-            arguments += ["--restart", checkpoint.name]
+            arguments += ["--restart", str(checkpoint.resolve())]
         elif start is not None:
             arguments += ["--finetune", str(start.checkpoint.resolve())]
-        module, arguments = _parallel(self._job.settings.processes, arguments)
+        nodes = Nodes.from_environment()
+        module, arguments = _parallel(self._job.settings.processes, nodes, arguments)
         try:
             run_module(
                 module,
                 arguments,
                 folder=self._folder,
                 log=self._log,
-                environment=_environment(self._job.settings.threads),
+                environment=_environment(self._job.settings.threads, self._job.settings.processes),
                 watch=self._watch,
             )
         except TrainingError as error:
@@ -115,6 +141,8 @@ class _Run:
                     f"the loss is not a number ({found[0]}); look for wrong labels in the data, or "
                     f"lower train.learning_rate; see {self._log}"
                 ) from error
+            if nodes.count > 1:  # most likely another node was lost: all start again
+                raise TransientError(f"node {nodes.rank} of {nodes.count}: {error}") from error
             raise
 
     def _freeze(self) -> None:
@@ -178,29 +206,31 @@ def check_job(job: TrainJob) -> None:
         problems.append(Problem("", "heads", "there are none; give at least one dataset"))
     if job.settings.steps < 1:
         problems.append(Problem("", "train.steps", f"{job.settings.steps} is less than 1"))
-    if job.settings.processes > 1 and (gpus := _count_gpus()) < job.settings.processes:
-        what = (
-            f"{job.settings.processes} processes need as many GPUs, and {gpus} are here: "
-            "DeePMD-kit 3.2 trains in parallel on GPUs only; set it to 1"
-        )
-        problems.append(Problem("", "train.processes", what))
+    if too_many := _too_many(job.settings.processes):
+        problems.append(Problem("", "train.processes", too_many))
     if problems:
         raise InputError(*problems)
     check_model(job.model)
 
 
-def _count_gpus() -> int:
+def _too_many(processes: int) -> str | None:
+    """Say why so many processes can't train here: each wants a GPU, or a core where none is."""
+    if processes == 1:
+        return None
     import torch
 
-    return int(torch.cuda.device_count())
+    gpus, cores = torch.cuda.device_count(), len(os.sched_getaffinity(0))
+    have, what = (gpus, "GPUs") if gpus else (cores, "cores")
+    if processes <= have:
+        return None
+    return f"{processes} processes need as many {what}, and {have} are here; lower it"
 
 
-def _parallel(processes: int, arguments: list[str]) -> tuple[str, list[str]]:
+def _parallel(processes: int, nodes: Nodes, arguments: list[str]) -> tuple[str, list[str]]:
     """Module and arguments that run DeePMD-kit, by torchrun where there are several processes."""
-    if processes == 1:
+    if processes == 1 and nodes.count == 1:
         return "deepmd", arguments
-    launch = ["--standalone", f"--nproc-per-node={processes}", "-m", "deepmd"]
-    return "torch.distributed.run", [*launch, *arguments]
+    return "torch.distributed.run", [*nodes.launch(processes), "-m", _PROCESS, *arguments]
 
 
 def _repeated(names: list[str]) -> list[str]:
@@ -217,8 +247,8 @@ def _without_paths(config: Mapping[str, Any]) -> Any:
     return config
 
 
-def _environment(threads: int | None) -> dict[str, str]:
-    count = str(threads or len(os.sched_getaffinity(0)))
+def _environment(threads: int | None, processes: int = 1) -> dict[str, str]:
+    count = str(threads or max(1, len(os.sched_getaffinity(0)) // processes))
     return {
         "OMP_NUM_THREADS": count,
         # Threads that wait must sleep: where cores are shared, spinning ones cost 5 times the time.

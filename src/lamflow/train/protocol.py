@@ -59,9 +59,9 @@ class TrainSettings:
     report_every
         Steps between lines of the learning curve; None: a hundredth of `steps`.
     threads
-        CPU threads of each process; None: all the cores that this process may use.
+        CPU threads of each process; None: its share of the cores that may be used.
     processes
-        More than 1: data-parallel training by torchrun, one GPU for each.
+        More than 1: data-parallel training by torchrun, each with a GPU, or on CPUs.
     deepmd
         Raw DeePMD-kit input, merged over what lamflow writes.
     """

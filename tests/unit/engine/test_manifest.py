@@ -17,7 +17,7 @@ from lamflow.config.checks import load_checked_config
 from lamflow.config.model_ref import names_model
 from lamflow.config.run import Resources
 from lamflow.engine.graph import RECORD_PORT, Graph, Source
-from lamflow.engine.manifest import ArgoOptions, manifest_yaml, render, to_yaml
+from lamflow.engine.manifest import ArgoOptions, manifest_yaml, options_from, render, to_yaml
 from lamflow.errors import InputError
 from lamflow.testing.toy_operators import AppendParams, WriteParams, append, write
 
@@ -230,6 +230,85 @@ def test_memory_grows_after_a_lack_of_it_where_the_profile_says_so() -> None:
     wanted = "{{=lastRetry.exitCode == '137' ? '16Gi' : '4Gi'}}"
     assert containers["main"]["resources"]["limits"]["memory"] == wanted
     assert containers["wait"]["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+
+
+def test_labels_and_annotations_tell_what_runs() -> None:
+    config = load_checked_config(WORKFLOWS / "pretrain.yaml", ["run.priority=7"]).config
+    manifest = yaml.safe_load(manifest_yaml(build_graph(config), config))
+    assert problems(manifest) == []
+    assert manifest["spec"]["priority"] == 7
+    labels = {"lamflow.io/run", "lamflow.io/kind", "lamflow.io/version"}
+    assert labels <= set(manifest["metadata"]["labels"])
+    assert labels <= set(manifest["spec"]["podMetadata"]["labels"])
+    told = manifest["metadata"]["annotations"]["lamflow.io/config-sha256"]
+    same, other = (
+        options_from(
+            load_checked_config(WORKFLOWS / "pretrain.yaml", [change]).config.model_dump(
+                mode="json"
+            )
+        )
+        for change in ("run.retries=5", "seed=2")
+    )
+    assert same.config_sha256 == told  # no result depends on it
+    assert other.config_sha256 != told
+    options = ArgoOptions(revision="v1-3-gabc")
+    annotations = render(toy_graph(), options)["metadata"]["annotations"]
+    assert annotations["lamflow.io/revision"] == "v1-3-gabc"
+
+
+def test_type_and_name_of_gpus() -> None:
+    resources = {
+        "first": Resources(gpu=2, gpu_type="NVIDIA-H100-80GB-HBM3", node_selector={"pool": "a"}),
+        "last": Resources(gpu=1, gpu_resource="amd.com/gpu"),
+    }
+    manifest = render(toy_graph(), ArgoOptions(resources=resources))
+    assert problems(manifest) == []
+    first, last = (templates(manifest)[name] for name in ("first", "last"))
+    assert first["nodeSelector"] == {"nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3", "pool": "a"}
+    assert last["script"]["resources"]["limits"] == {"memory": "4Gi", "amd.com/gpu": "1"}
+
+
+def pretrain_manifest(*changes: str) -> dict[str, Any]:
+    config = load_checked_config(WORKFLOWS / "pretrain.yaml", list(changes)).config
+    return dict(yaml.safe_load(manifest_yaml(build_graph(config), config)))
+
+
+def test_each_process_of_a_training_gets_a_gpu() -> None:
+    for change, gpus in (("train.processes=4", "4"), ("resources={train: {gpu: 2}}", "2")):
+        train = templates(pretrain_manifest(change))["train"]
+        assert train["script"]["resources"]["limits"]["nvidia.com/gpu"] == gpus
+
+
+def test_nodes_of_a_training_find_each_other() -> None:
+    usual = pretrain_manifest()
+    manifest = pretrain_manifest("resources={train: {nodes: 3}}", "train.processes=8")
+    assert problems(manifest) == []
+    names = set(templates(manifest)) - set(templates(usual))
+    assert names == {"train-node-1", "train-node-2"}
+    pods = [templates(manifest)[name] for name in ("train", "train-node-1", "train-node-2")]
+    hosts, addresses = [], set()
+    for rank, pod in enumerate(pods):
+        variables = {item["name"]: item["value"] for item in pod["script"]["env"]}
+        assert (variables["LAMFLOW_NODES"], variables["LAMFLOW_NODE_RANK"]) == ("3", str(rank))
+        assert pod["metadata"]["labels"]["lamflow.io/multi-node"] == "true"
+        assert pod["script"]["resources"]["limits"]["nvidia.com/gpu"] == "8"
+        patch = json.loads(pod["podSpecPatch"])
+        assert {c["name"] for c in patch["containers"]} == {"wait"}
+        hosts.append(f"{patch['hostname']}.{patch['subdomain']}")
+        addresses.add(variables["LAMFLOW_NODE_ADDRESS"])
+    assert addresses == {f"{hosts[0]}:29400"}
+    assert len(set(hosts)) == 3
+    # A UID has 36 letters, and a host name at most 63.
+    assert all(len(host.replace("{{workflow.uid}}", "u" * 36)) < 63 for host in hosts)
+    assert ["outputs" in pod for pod in pods] == [True, False, False]
+    tasks = {task["name"]: task for task in templates(manifest)["run"]["dag"]["tasks"]}
+    assert tasks["train-node-2"]["arguments"] == tasks["train"]["arguments"]
+    assert not [t for t in tasks.values() if "train-node" in t.get("depends", "")]
+
+
+def test_steps_that_do_not_train_have_one_pod() -> None:
+    with pytest.raises(InputError, match=r"resources.cpu.nodes: only steps that train"):
+        pretrain_manifest("resources={cpu: {nodes: 2}}")
 
 
 def test_resources_for_an_operator_and_a_step_and_for_nothing() -> None:

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 import time
@@ -134,10 +135,35 @@ def test_raw_input_is_checked_before_anything_is_written(tmp_path):
         ({"settings": TrainSettings(steps=0)}, "train.steps: 0 is less than 1"),
         (
             {"settings": TrainSettings(steps=1, processes=999)},
-            r"train.processes: 999 processes need as many GPUs, and \d+ are here",
+            r"train.processes: 999 processes need as many (cores|GPUs), and \d+ are here",
         ),
     ],
 )
 def test_unusable_jobs_are_refused(tmp_path, change, message):
     with pytest.raises(InputError, match=message):
         check_job(replace(job(tmp_path), **change))
+
+
+def two_heads(folder: Path, **settings) -> TrainJob:
+    heads = [
+        Head(f"alloy{seed}", write_dataset(folder / f"data{seed}", emt_system(6, seed=seed)))
+        for seed in (1, 2)
+    ]
+    values = {"steps": 10, "batch": 1, "report_every": 1, "threads": 1, "save_every": 5}
+    return TrainJob(heads, MODEL, TYPE_MAP, TrainSettings(**{**values, **settings}))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="wants two cores")
+def test_two_processes_train_one_model_on_cpus(tmp_path):
+    train = DeepmdTrainer().train
+    together = train(two_heads(tmp_path, processes=2), tmp_path / "two")
+    alone = train(two_heads(tmp_path), tmp_path / "one")
+    assert set(together.frozen) == {"alloy1", "alloy2"}
+    steps = [line.split()[0] for line in together.curve.read_text().splitlines()[1:]]
+    assert steps == [str(n) for n in range(1, 11)]  # the second process writes nothing
+    # Twice the frames in each step, so that the model is another than that of one process.
+    frame = emt_system(1, seed=5)
+    says = [DeepmdPredictor(r.frozen["alloy1"]).predict(frame).forces for r in (together, alone)]
+    assert np.isfinite(says[0]).all()
+    assert np.abs(says[0] - says[1]).max() > 1e-6
