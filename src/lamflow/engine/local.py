@@ -177,11 +177,13 @@ def start_run(run: RunFolder, *, detach: bool = False) -> Attempt:
 
 def stop_run(run: RunFolder) -> bool:
     """End a run that another command started; tell whether there was something to end."""
-    if not is_locked(run):
-        return False
-    pid = int(run.read().get("pid") or 0)
-    if not is_alive(pid):
-        return False
+    end = time.monotonic() + _STOP_S
+    pid = 0
+    while not is_alive(pid):  # it takes the lock first, and tells its number a little later
+        if not is_locked(run) or time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+        pid = int(run.read().get("pid") or 0)
     os.kill(pid, signal.SIGTERM)
     end = time.monotonic() + _STOP_S
     while is_locked(run) and time.monotonic() < end:

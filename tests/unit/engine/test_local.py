@@ -230,7 +230,7 @@ def test_two_attempts_at_a_time_are_refused(run: RunFolder, source: Path) -> Non
     wait_until(lambda: is_locked(run))
     with pytest.raises(RunError, match=r"being worked on by process .* lamflow stop toy"):
         prepare_run(run, graph, "", {}, LocalOptions())
-    stop_run(run)
+    assert stop_run(run)
 
 
 def test_graph_file_is_plain_json(run: RunFolder, source: Path) -> None:
