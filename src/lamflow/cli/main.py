@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from lamflow import __version__
-from lamflow.cli import configs, context, doctor, publish, runs, site, submit
+from lamflow.cli import configs, context, doctor, importer, publish, runs, site, submit
 from lamflow.descriptors import open_missing_descriptors
 from lamflow.errors import LamflowError
 
@@ -43,6 +43,7 @@ for _command in (
     doctor.doctor, site.site,
 ):  # fmt: skip
     app.command()(_command)
+app.command("import")(importer.import_)
 app.add_typer(context.app, name="context")
 app.add_typer(publish.models, name="models")
 app.add_typer(publish.datasets, name="datasets")

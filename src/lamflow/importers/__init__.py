@@ -1,0 +1,1 @@
+"""Turning other workflows' input files into lamflow's."""
