@@ -17,7 +17,7 @@ _DESCRIPTORS = {
 _SIZES = {"se_e2_a": ("rcut", "rcut_smth", "sel", "neuron", "axis_neuron")}
 """Keys of a descriptor that mean the same in the preset."""
 _STEPS = 100_000
-_GAUSSIAN = re.compile(r"#?\s*[pnt]?\s*([\w()-]+)/([\w()*+,-]+)", re.IGNORECASE)
+_GAUSSIAN = re.compile(r"(?:^|\s)#?([\w()-]+)/([\w()*+,-]+)")
 _BASES = {"6-31g**": "6-31g**", "6-31g(d,p)": "6-31g**", "6-31g*": "6-31g*", "6-31g(d)": "6-31g*"}
 _VASP = "VASP is no labeller here; gpaw computes PBE in plane waves. Its total energies have \
 another zero than VASP's: don't mix its labels with those of VASP, or label elsewhere"
@@ -81,6 +81,8 @@ def _model(source: Input, key: str, model: Mapping[str, Any]) -> dict[str, Any]:
     sizes = {name: descriptor[name] for name in _SIZES.get(preset, ()) if name in descriptor}
     if sizes:
         found["descriptor"] = sizes
+        if isinstance(sizes.get("sel"), list) and model.get("type_map"):
+            found["type_map"] = list(model["type_map"])  # `sel` counts in its order
     neurons = (model.get("fitting_net") or {}).get("neuron")
     if neurons and preset in _SIZES:
         found["fitting_net"] = {"neuron": neurons}

@@ -157,10 +157,11 @@ def _explore(source: Input, structures: int) -> list[dict[str, Any]]:
             source.warn("exploration.stages", "max_force and vol_tol are not carried over; see the "
                         "guards of md")  # fmt: skip
         runs = max(1, math.ceil(float(task.get("n_sample") or 1) / max(structures, 1)))
+        taken = [entry["name"] for entry in entries]
+        timestep = float(task.get("dt", _TIMESTEP))
         entries += dynamics(
-            task, timestep_fs=float(task.get("dt", _TIMESTEP)), ensemble=ensemble_of(task), runs=runs,
-            taken=[entry["name"] for entry in entries],
-        )  # fmt: skip
+            task, timestep_fs=timestep, ensemble=ensemble_of(task), runs=runs, taken=taken
+        )
     return entries
 
 

@@ -17,6 +17,7 @@ from lamflow.importers.write import import_file, to_yaml
 
 TEMPLATE = {
     "model": {
+        "type_map": ["O", "H"],
         "descriptor": {"type": "se_e2_a", "rcut": 5.0, "rcut_smth": 1.0, "sel": [20, 20],
                        "neuron": [10, 20], "seed": 1},
         "fitting_net": {"neuron": [60, 60], "seed": 1},
@@ -107,6 +108,7 @@ def test_concurrent_learning_of_dpgen2(folder: Path) -> None:
     assert config["datasets"] == [{"name": "data-water", "path": "data/water"}]
     assert config["model"]["preset"] == "se_e2_a"
     assert config["model"]["descriptor"]["sel"] == [20, 20]
+    assert config["model"]["type_map"] == ["O", "H"]
     assert config["train"] == {
         "steps": 5000, "learning_rate": 0.001, "decay": 0.001, "batch": "auto:64", "committee": 3,
     }  # fmt: skip
