@@ -15,6 +15,8 @@ class EvaluateParams(StrictModel):
     """Name of the head."""
     seed: int
     """Decides which points the parity plots show."""
+    part: str = "test"
+    """Part of the data that is tested on, where there is no test set of its own."""
 
 
 @operator(
@@ -28,7 +30,7 @@ def evaluate(params: EvaluateParams, io: StepIO) -> Mapping[str, float | int | N
     """Compare a head's energies, forces and virials with DFT on held-out frames."""
     data = io.inputs["data"]
     errors = evaluate_head(
-        io.groups["models"], params.head, io.inputs.get("test", data / "test"), data / "train",
+        io.groups["models"], params.head, io.inputs.get("test", data / params.part), data / "train",
         io.outputs["errors"], io.outputs["parity"], params.seed, progress=io.progress,
     )  # fmt: skip
     return {name: errors[name] for name in ("frames", *ERROR_KEYS)}

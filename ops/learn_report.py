@@ -19,11 +19,18 @@ class LearnReportParams(StrictModel):
     """The configuration, as it was run."""
     force_error: float
     """The wished error, eV/Å."""
+    head: str | None = None
+    """Head of the pretrained model that the loop began with, or best."""
 
 
 @operator(
     params=LearnReportParams,
-    inputs={"checked": "state of the loop", "model": "the model to use"},
+    inputs={
+        "checked": "state of the loop",
+        "model": "the model to use",
+        "zero_shot": "zero-shot errors of the pretrained model",
+        "scratch": "errors of a model trained from random weights",
+    },
     groups={
         "rounds": "checks of all iterations",
         "chosen": "selections of all iterations",
@@ -38,7 +45,8 @@ def learn_report(params: LearnReportParams, io: StepIO) -> Mapping[str, float | 
     page = collect_learn(
         name=params.name, config_yaml=config, force_error=params.force_error,
         checked=io.inputs["checked"], model=io.inputs["model"], rounds=io.groups["rounds"],
-        chosen=io.groups["chosen"], steps=io.groups["steps"],
+        chosen=io.groups["chosen"], steps=io.groups["steps"], head=params.head,
+        zero_shot=io.inputs.get("zero_shot"), scratch=io.inputs.get("scratch"),
     )  # fmt: skip
     last = page.state.last
     brief = {

@@ -15,8 +15,8 @@ class TuneMemberParams(StrictModel):
 
     name: str
     """Name of the run, for the model's card."""
-    head: str | None
-    """Head of the pretrained model to begin with, or fresh."""
+    head: str
+    """Head of the pretrained model to begin with, or best, or fresh."""
     elements: tuple[str, ...]
     """Elements that the model is to know."""
     settings: JsonObject
@@ -26,6 +26,7 @@ class TuneMemberParams(StrictModel):
 _INPUTS = {
     "labels": "train/ and validation/",
     "pretrained": "model folder",
+    "zero_shot": "zero-shot errors of the pretrained heads",
     "previous": "this member as it was",
 }
 _OUTPUTS = {"model": "model folder, or the reason why there is none"}
@@ -51,6 +52,6 @@ def _tune(params: TuneMemberParams, io: StepIO) -> Mapping[str, Any]:
         return keep_member(io.inputs["previous"], io.outputs["model"])
     return tune(
         io.inputs["labels"], io.inputs["pretrained"], io.outputs["model"], io.scratch,
-        name=params.name, head=params.head, elements=params.elements,
+        io.inputs["zero_shot"], name=params.name, head=params.head, elements=params.elements,
         settings=TrainSettings(**params.settings), progress=io.progress,
     )  # fmt: skip

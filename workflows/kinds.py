@@ -10,6 +10,7 @@ _BUILDERS = {
     "clean": "lamflow.workflows.clean",
     "compress": "lamflow.workflows.compress",
     "evaluate": "lamflow.workflows.evaluate",
+    "finetune": "lamflow.workflows.finetune",
     "learn": "lamflow.workflows.learn",
     "pretrain": "lamflow.workflows.pretrain",
 }

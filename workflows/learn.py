@@ -11,6 +11,7 @@ from typing import Any
 from lamflow.ops.check import CheckParams, check
 from lamflow.ops.clean import CleanParams, clean
 from lamflow.ops.draw import DrawParams, draw
+from lamflow.ops.evaluate import EvaluateParams, evaluate
 from lamflow.ops.explore import ExploreParams, explore
 from lamflow.ops.gather import GatherParams, gather
 from lamflow.ops.label import LabelParams, label
@@ -18,8 +19,10 @@ from lamflow.ops.learn_report import LearnReportParams, learn_report
 from lamflow.ops.select import SelectParams, select
 from lamflow.ops.train_member import TrainMemberParams, train_member, train_member_on_one_core
 from lamflow.ops.tune_member import TuneMemberParams, tune_member, tune_member_on_one_core
+from lamflow.ops.zero_shot import ZeroShotParams, zero_shot
 
 from lamflow.config.base import StrictModel
+from lamflow.config.finetune import BEST
 from lamflow.config.learn import LearnConfig
 from lamflow.data.elements import sorted_symbols
 from lamflow.engine.graph import Graph, Origin, Output, Step
@@ -28,6 +31,8 @@ from lamflow.engine.operator import Operator
 from lamflow.errors import InputError
 from lamflow.learn.frames import read_structures
 from lamflow.train import presets
+from lamflow.train.given import open_model
+from lamflow.train.protocol import SINGLE_HEAD
 
 _SEEDS_OF_ITERATION = 100_000
 
@@ -64,6 +69,7 @@ class _Builder:
         self.type_map = _type_map(config)
         pretrained = config.pretrained
         self.pretrained = model_source_of(pretrained.path) if pretrained else None
+        self.zero_shot: Output | None = None
         self.datasets = {
             spec.name: self._clean(spec.name, spec.path, spec.format, spec.type_map)
             for spec in config.datasets
@@ -87,6 +93,7 @@ class _Builder:
             )  # fmt: skip
             chosen = self.graph.add("start-draw", draw, params, groups=self._structures())["chosen"]
         labels = self._labels("start", 0, chosen, None)
+        self.zero_shot = self._zero_shot(labels)
         models = self._train("start", 0, labels, {})
         checked = self._check("start", 0, labels, models, None, None)
         return _Round(0, labels, models, checked, None)
@@ -177,11 +184,45 @@ class _Builder:
             inputs: dict[str, Origin] = {"labels": labels}
             if before:
                 inputs["previous"] = before[str(member)]
-            if self.pretrained:
-                inputs["pretrained"] = self.pretrained
+            if self.pretrained and self.zero_shot:
+                inputs |= {"pretrained": self.pretrained, "zero_shot": self.zero_shot}
             step = self.graph.add(f"{name}-train-{member}", operator, params, inputs)
             models[str(member)] = step["model"]
         return models
+
+    def _zero_shot(self, labels: Output) -> Output | None:
+        """Test what the pretrained model knows, its references refitted to the first labels."""
+        if self.pretrained is None:
+            return None
+        inputs: dict[str, Origin] = {"model": self.pretrained, "data": labels}
+        if self.test:
+            inputs["test"] = self.test
+        params = ZeroShotParams(part="validation")
+        return self.graph.add("zero-shot", zero_shot, params, inputs)["table"]
+
+    def _scratch(self, labels: Output) -> Output | None:
+        """Train and test the pretrained model's network from random weights, same labels."""
+        config = self.config
+        if self.pretrained is None or not config.compare_scratch:
+            return None
+        settings = config.train.model_dump(exclude={"committee"}) | {"seed": config.seed}
+        params = TrainMemberParams(
+            name=f"{config.name}-scratch",
+            model=open_model(Path(self.pretrained.location)).card.model,
+            type_map=self.type_map,
+            settings=settings,
+        )
+        alone = config.train.threads != 1
+        operator = train_member if alone else train_member_on_one_core
+        model = self.graph.add("scratch-train", operator, params, {"labels": labels})["model"]
+        tested = self.graph.add(
+            "scratch-evaluate",
+            evaluate,
+            EvaluateParams(head=SINGLE_HEAD, seed=config.seed, part="validation"),
+            {"data": labels} | ({"test": self.test} if self.test else {}),
+            {"models": {"1": model}},
+        )
+        return tested["errors"]
 
     def _member(self, settings: dict[str, Any]) -> tuple[Operator, StrictModel]:
         """Return what trains a member: from scratch or from a pretrained model."""
@@ -193,7 +234,7 @@ class _Builder:
                 type_map=self.type_map,
                 settings=settings,
             )
-        head = config.pretrained.head if config.pretrained else None
+        head = config.pretrained.head if config.pretrained else BEST
         return tune_member if alone else tune_member_on_one_core, TuneMemberParams(
             name=config.name, head=head, elements=self.type_map, settings=settings
         )
@@ -230,6 +271,14 @@ class _Builder:
 
     def _end(self, rounds: list[_Round]) -> None:
         last = rounds[-1]
+        compared = {
+            name: output
+            for name, output in (
+                ("zero_shot", self.zero_shot),
+                ("scratch", self._scratch(last.labels)),
+            )
+            if output
+        }
         end = self.graph.add(
             "report",
             learn_report,
@@ -237,8 +286,9 @@ class _Builder:
                 name=self.config.name,
                 config=_as_run(self.config),
                 force_error=self.config.select.force_error,
+                head=self.config.pretrained.head if self.config.pretrained else None,
             ),
-            {"checked": last.check["checked"], "model": last.check["model"]},
+            {"checked": last.check["checked"], "model": last.check["model"], **compared},
             {
                 "rounds": {str(one.number): one.check["checked"] for one in rounds},
                 "chosen": {str(one.number): one.chosen for one in rounds if one.chosen},

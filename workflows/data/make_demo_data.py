@@ -36,6 +36,8 @@ DEMOS = (
     Demo("nbmotaw", "nbmotaw_pbe", "train", 300, 54),
     Demo("tio2", "tio2_pbe", "train", 300, 24),
     Demo("tio2_test", "tio2_pbe", "test", 80, 24),
+    Demo("ethmeth", "ethmeth_pbe", "train", 80, 9),
+    Demo("ethmeth_test", "ethmeth_pbe", "test", 120, 9),
 )
 
 

@@ -12,6 +12,7 @@ from lamflow.config.datasets import DatasetSpec
 from lamflow.config.document import Loc, dotted, missing_file
 from lamflow.config.evaluate import EvaluateConfig
 from lamflow.config.fields import marked, type_at
+from lamflow.config.finetune import FinetuneConfig, head_findings
 from lamflow.config.loader import Draft, LoadedConfig, read_draft
 from lamflow.config.location import is_remote
 from lamflow.config.model import ModelSpec
@@ -84,7 +85,7 @@ def _findings(draft: Draft, fetch: Fetch | None) -> Iterator[Finding]:
 
 def _given_models(config: BaseModel, draft: Draft, fetch: Fetch) -> Iterator[Finding]:
     """Look whether the trained models that the config names are there."""
-    from lamflow.train.given import find_model
+    from lamflow.train.given import find_model, open_model
 
     for loc in draft.document.places:
         if not marked(type_at(type(config), loc), NamesModel):
@@ -93,10 +94,14 @@ def _given_models(config: BaseModel, draft: Draft, fetch: Fetch) -> Iterator[Fin
         for key in loc:
             value = value[key] if isinstance(key, int) else getattr(value, key)
         try:
-            if value is not None:
-                find_model(value, fetch)
+            if value is None:
+                continue
+            model = open_model(find_model(value, fetch))
         except InputError as error:
             yield from ((loc, f"{problem.where}: {problem.what}") for problem in error.problems)
+            continue
+        if isinstance(config, FinetuneConfig):
+            yield from head_findings(config, model)
 
 
 def _head_findings(config: EvaluateConfig, fetch: Fetch) -> Iterator[Finding]:

@@ -11,10 +11,11 @@ _KINDS = {
     "clean": "lamflow.config.curate:CleanConfig",
     "compress": "lamflow.config.compress:CompressConfig",
     "evaluate": "lamflow.config.evaluate:EvaluateConfig",
+    "finetune": "lamflow.config.finetune:FinetuneConfig",
     "learn": "lamflow.config.learn:LearnConfig",
     "pretrain": "lamflow.config.pretrain:PretrainConfig",
 }
-_LATER: tuple[str, ...] = ("coverage", "distill", "finetune", "pipeline", "update")
+_LATER: tuple[str, ...] = ("coverage", "distill", "pipeline", "update")
 
 
 def names() -> list[str]:

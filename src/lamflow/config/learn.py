@@ -12,7 +12,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
-from lamflow.config.base import Integer, Name, PositiveInteger, StrictModel
+from lamflow.config.base import Flag, Integer, Name, PositiveInteger, StrictModel
 from lamflow.config.datasets import DatasetSpec
 from lamflow.config.learn_steps import (
     Converged,
@@ -63,8 +63,9 @@ class PretrainedSpec(StrictModel):
     path: ModelRef
     """Model folder, such as result/model of another run, a .pt file, or name@version in the
     registry."""
-    head: str | None = None
-    """Head to begin with, or fresh for a new fitting net; not needed if there is only one."""
+    head: str = "best"
+    """Head to begin with: a name, best (smallest zero-shot force error on `test`, or on the first
+    labels held out), or fresh for a new fitting net."""
 
 
 def _from_path(value: Any) -> Any:
@@ -147,6 +148,9 @@ class LearnConfig(StrictModel):
     """Frames that are labelled already, by the same method as `label`; optional."""
     test: Location | None = None
     """Labelled frames that only test; without it, the labels held out by select.hold_out do."""
+    compare_scratch: Flag = False
+    """With `pretrained`: train the same network from random weights on the final labels, for as
+    many steps, and compare."""
     run: RunSettings = RunSettings()
     """Time limits and retries."""
     resources: Profiles = Field(default_factory=dict)
@@ -166,6 +170,14 @@ class LearnConfig(StrictModel):
         if (self.model is None) == (self.pretrained is None):
             raise PydanticCustomError(
                 "model", "give either model (trained from scratch) or pretrained (fine-tuned)"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _comparable(self) -> Self:
+        if self.compare_scratch and self.pretrained is None:
+            raise PydanticCustomError(
+                "scratch", "compare_scratch needs pretrained; with a preset it is from scratch"
             )
         return self
 

@@ -59,15 +59,20 @@ def train_member(
 
 
 def train_job(
-    job: TrainJob, folder: Path, scratch: Path, name: str, progress: Progress
+    job: TrainJob,
+    folder: Path,
+    scratch: Path,
+    name: str,
+    progress: Progress,
+    parents: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Train `job` into `folder`, see `train_member`."""
+    """Train `job` into `folder`, see `train_member` and `lamflow.train.export.export_model`."""
     try:
         result = DeepmdTrainer().train(job, scratch, progress)
     except TrainingError as error:
         write_json(folder / _FAILED, {"reason": str(error)})
         return {"steps": 0, "train_seconds": 0.0, "failed": True}
-    card = export_model(job, result, folder, name)
+    card = export_model(job, result, folder, name, parents)
     return {"steps": card.steps, "train_seconds": round(card.seconds, 1), "failed": False}
 
 

@@ -4,15 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lamflow.errors import InputError, Problem
+from lamflow.evaluate.old_heads import chosen_head
+from lamflow.files import read_json
 from lamflow.learn.committee import train_job
 from lamflow.progress import Progress, silent
 from lamflow.train.finetune import finetune_job as describe
-from lamflow.train.finetune import read_checkpoint
-from lamflow.train.model_card import verified_file
+from lamflow.train.given import open_model
 from lamflow.train.protocol import SINGLE_HEAD, Head, TrainSettings
-
-_CHECKPOINT = "model.pt"
 
 
 def tune_member(
@@ -20,9 +18,10 @@ def tune_member(
     pretrained: Path,
     folder: Path,
     scratch: Path,
+    zero_shot: Path,
     *,
     name: str,
-    head: str | None,
+    head: str,
     elements: Sequence[str],
     settings: TrainSettings,
     progress: Progress = silent,
@@ -35,11 +34,12 @@ def tune_member(
         Folder with ``train/`` and ``validation/``.
     pretrained
         Model folder with the checkpoint ``model.pt``, see `lamflow.train.export`.
+    zero_shot
+        JSON of `lamflow.evaluate.old_heads.zero_shot_table`: tells which head is best.
     folder, scratch, name, settings
         See `lamflow.learn.committee.train_member`.
     head
-        Head of the checkpoint to begin with, or `lamflow.train.finetune.FRESH`; None takes the
-        only one.
+        Head of the checkpoint to begin with, best, or `lamflow.train.finetune.FRESH`.
     elements
         Elements that the model is to know.
 
@@ -47,16 +47,9 @@ def tune_member(
     -------
     Steps, seconds and whether it failed.
     """
-    checkpoint = read_checkpoint(verified_file(pretrained, _CHECKPOINT))
+    model = open_model(pretrained)
     task = Head(SINGLE_HEAD, labels / "train", labels / "validation")
-    source = head or only_head(pretrained, checkpoint.heads)
-    job = describe(checkpoint, [task], {SINGLE_HEAD: source}, elements, settings)
-    return train_job(job, folder, scratch, name, progress)
-
-
-def only_head(pretrained: Path, heads: Sequence[str]) -> str:
-    """Return the head if there is just one; InputError that lists them if there are several."""
-    if len(heads) == 1:
-        return heads[0]
-    what = f"the model has several heads; name one of {', '.join(heads)}, or fresh"
-    raise InputError(Problem(str(pretrained), "pretrained.head", what))
+    source = chosen_head(head, read_json(zero_shot), model.heads)
+    job = describe(model.checkpoint, [task], {SINGLE_HEAD: source}, elements, settings)
+    parents = {model.card.name: model.sha256}
+    return train_job(job, folder, scratch, name, progress, parents)

@@ -2,17 +2,19 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from lamflow.evaluate.old_heads import BEST
 from lamflow.files import read_json
 from lamflow.learn.check import ERRORS, PARITY, POINTS
 from lamflow.learn.pick import SELECTION
 from lamflow.learn.state import Iteration, LoopState, read_state
 from lamflow.report import dag_svg, learn_plots, plots, tables, text
+from lamflow.report.finetune_plots import comparison
 from lamflow.report.html import render
 from lamflow.report.model import Array, StepRecord
 from lamflow.train.curve import Curve, read_curve
@@ -48,6 +50,8 @@ class LearnReport:
         In the order in which they ran.
     model_card
         The model's card.
+    compared
+        Errors of other models on the same test: `zero_shot` and `scratch`, as far as known.
     """
 
     name: str
@@ -62,6 +66,7 @@ class LearnReport:
     curves: Mapping[str, Curve]
     steps: Sequence[StepRecord]
     model_card: Mapping[str, Any]
+    compared: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def ending(self) -> str:
@@ -79,6 +84,9 @@ def collect_learn(
     rounds: Mapping[str, Path],
     chosen: Mapping[str, Path],
     steps: Mapping[str, Path],
+    head: str | None = None,
+    zero_shot: Path | None = None,
+    scratch: Path | None = None,
 ) -> LearnReport:
     """Read the products of a run.
 
@@ -90,10 +98,16 @@ def collect_learn(
         Folders of each iteration's check and selection, by its number.
     steps
         Records of the steps.
+    head, zero_shot
+        Head that the loop began with, and the table of `lamflow.evaluate.old_heads`; None where
+        it did not begin with a pretrained model.
+    scratch
+        Errors of a model trained from random weights on the final labels.
     """
     state = read_state(checked)
     numbers = [iteration.iteration for iteration in state.history]
     errors = read_json(checked / ERRORS)
+    compared = _compared(head, zero_shot, scratch)
     with np.load(checked / PARITY, allow_pickle=False) as arrays:
         parity = {quantity: arrays[quantity].astype(np.float64) for quantity in arrays.files}
     return LearnReport(
@@ -104,12 +118,28 @@ def collect_learn(
         state=state,
         points={n: read_json(rounds[str(n)] / POINTS) for n in numbers},
         selections={n: read_json(chosen[str(n)] / SELECTION) for n in numbers if str(n) in chosen},
-        metrics={"heads": {HEAD: errors}, "weighted": errors},
+        metrics={"heads": {HEAD: errors | compared}, "weighted": errors},
+        compared=compared,
         parity=parity,
         curves={"model": read_curve(model / "lcurve.out", HEAD)},
         steps=[StepRecord.from_record(read_json(path)) for path in steps.values()],
         model_card=read_json(model / "card.json"),
     )
+
+
+def _compared(
+    head: str | None, zero_shot: Path | None, scratch: Path | None
+) -> dict[str, dict[str, Any]]:
+    """Read the errors of the models that the final one is compared with."""
+    found: dict[str, dict[str, Any]] = {}
+    if zero_shot and head:
+        table = read_json(zero_shot)
+        heads = table["heads"]
+        if errors := heads.get(table["best"] if head == BEST else head):
+            found["zero_shot"] = errors
+    if scratch:
+        found["scratch"] = read_json(scratch)
+    return found
 
 
 def render_learn(report: LearnReport) -> str:
@@ -124,6 +154,7 @@ def render_learn(report: LearnReport) -> str:
         headline=headline(report),
         errors=tables.error_table(report.metrics, {}),
         rows=[_row(iteration) for iteration in history],
+        comparison=_comparison(report),
         error_plots=learn_plots.errors_by_labels(history),
         calibration=[
             learn_plots.calibration(iteration, report.points[iteration.iteration])
@@ -146,13 +177,34 @@ def render_learn(report: LearnReport) -> str:
     )
 
 
+def _comparison(report: LearnReport) -> list[plots.Panel]:
+    """Draw the final model beside zero-shot and from scratch, if they were tested."""
+    key = "force_rmse_meV_per_A"
+    if not report.compared:
+        return []
+    errors = report.metrics["weighted"]
+    by_model = {
+        "baseline": text.finite((errors.get("baseline") or {}).get(key)),
+        "zero-shot": text.finite(report.compared.get("zero_shot", {}).get(key)),
+        "from scratch": text.finite(report.compared.get("scratch", {}).get(key)),
+        "fine-tuned": text.finite(errors.get(key)),
+    }
+    return comparison({"Final model": by_model}, "Force RMSE", "meV/Å")
+
+
 def headline(report: LearnReport) -> str:
     """Say in a sentence what was reached, for how many labels, and why it ended."""
     first, last = report.state.history[0], report.state.last
     before, after = (text.error(one.errors.get("force_rmse_meV_per_A")) for one in (first, last))
+    others = {
+        words: text.error(report.compared[name].get("force_rmse_meV_per_A"))
+        for name, words in (("zero_shot", "zero-shot"), ("scratch", "from scratch, same labels"))
+        if name in report.compared
+    }
+    told = "".join(f", {error} {words}" for words, error in others.items())
     return (
         f"Force RMSE on {last.tested_on}: {before} meV/Å at the start, {after} after "
-        f"{last.iteration} iterations and {report.state.spent} labels; {report.ending}."
+        f"{last.iteration} iterations and {report.state.spent} labels{told}; {report.ending}."
     )
 
 

@@ -52,8 +52,17 @@ def _existing(folder: Path) -> Path | None:
     return folder if folder.is_dir() else None
 
 
-def export_model(job: TrainJob, result: TrainResult, folder: Path, name: str) -> ModelCard:
-    """Put checkpoint, frozen models, input, learning curve and card into a new `folder`."""
+def export_model(
+    job: TrainJob,
+    result: TrainResult,
+    folder: Path,
+    name: str,
+    parents: Mapping[str, str] | None = None,
+) -> ModelCard:
+    """Put checkpoint, frozen models, input, learning curve and card into a new `folder`.
+
+    `parents` gives the hash of the card of each model that this one was made from, by its name.
+    """
     folder.mkdir(parents=True)
     for file in (result.checkpoint, result.input, result.curve):
         shutil.copy2(file, folder / file.name)
@@ -73,6 +82,7 @@ def export_model(job: TrainJob, result: TrainResult, folder: Path, name: str) ->
         seconds=result.seconds,
         device=result.device,
         versions=installed_versions(),
+        parents=dict(parents or {}),
     )
     write_model_card(folder, card)
     return card

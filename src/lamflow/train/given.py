@@ -58,10 +58,15 @@ class GivenModel:
         """Hash of the card, and so of everything in the folder that it lists."""
         return sha256_file(self.folder / CARD)
 
+    @property
+    def trainable(self) -> bool:
+        """Whether there is a checkpoint, to train on from."""
+        return CHECKPOINT in self.card.files
+
     @cached_property
     def checkpoint(self) -> Checkpoint:
         """The checkpoint, to train on from; InputError if there is only a frozen model."""
-        if CHECKPOINT not in self.card.files:
+        if not self.trainable:
             what = "holds a frozen model only, and training can't go on from it; give a model.pt"
             raise InputError(Problem(str(self.folder), "model", what))
         return read_checkpoint(verified_file(self.folder, CHECKPOINT))

@@ -101,7 +101,23 @@ def test_a_pretrained_model_is_tuned_instead(file: Path, tmp_path: Path) -> None
     file.write_text(text)
     step = next(step for step in graph(file).steps if step.name == "iter-01-train-2")
     assert step.operator.name == "tune_member_on_one_core"
-    assert set(step.inputs) == {"labels", "previous", "pretrained"}
+    assert set(step.inputs) == {"labels", "previous", "pretrained", "zero_shot"}
+
+
+def test_scratch_learns_the_final_labels(file: Path, tmp_path: Path) -> None:
+    write_model_folder(tmp_path / "big", "tio2", "water")
+    file.write_text(CONFIG.replace("model: dpa1-tiny", "model: ./big\ncompare_scratch: true"))
+    made = graph(file)
+    steps = {step.name: step for step in made.steps}
+    assert steps["scratch-train"].inputs["labels"].step.name == "iter-02-gather"
+    assert steps["scratch-evaluate"].inputs["data"].step.name == "iter-02-gather"
+    assert {"zero_shot", "scratch"} <= set(steps["report"].inputs)
+    assert steps["start-train-1"].params.head == "best"
+
+
+def test_scratch_cannot_be_compared_with_itself(file: Path) -> None:
+    with pytest.raises(InputError, match="compare_scratch needs pretrained"):
+        load_config(file, ["compare_scratch=true"])
 
 
 def test_from_scratch_or_pretrained_but_not_both(file: Path, tmp_path: Path) -> None:
