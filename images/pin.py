@@ -8,6 +8,7 @@ from packaging.requirements import Requirement
 HEAD = """\
 # Versions of everything in the images: what the tests of this release ran with.
 # Made anew by: python images/pin.py > images/constraints.txt"""
+EXTRAS = {"dft", "lammps"}  # what the images install
 
 
 def requirements(name: str, extras: set[str]) -> Iterator[Requirement]:
@@ -35,7 +36,7 @@ def walk(name: str, extras: set[str], found: dict[str, set[str]]) -> None:
 def main() -> None:
     """Print one line for each distribution."""
     found: dict[str, set[str]] = {}
-    walk("lamflow", set(), found)
+    walk("lamflow", EXTRAS, found)
     print(HEAD)
     for name in sorted(set(found) - {"lamflow"}):
         try:

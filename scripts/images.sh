@@ -28,9 +28,7 @@ build() { # name, Containerfile, further arguments
 for image in "$@"; do
     case $image in
         base) build lamflow base ;;
-        # The wheels of PyPI bring CUDA along.
-        gpu) build lamflow-gpu base --build-arg TORCH_INDEX=https://pypi.org/simple ;;
-        label-espresso | label-cp2k | lammps)
+        gpu | label-espresso | label-cp2k | lammps)
             build "lamflow-${image#label-}" "$image" \
                 --build-arg BASE="$REPOSITORY/lamflow:$version" ;;
         *)

@@ -124,6 +124,7 @@ def _open(place: BucketPlace, bucket: str, prefix: str, argo: ArgoServer | None)
         place.region,
         name if kind == "profile" else None,
         Path(place.ca) if place.ca else None,
+        kind == "web-identity",
     )
     return S3Store(address, credentials)
 

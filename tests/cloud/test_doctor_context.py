@@ -1,5 +1,6 @@
 """`lamflow doctor --context` names what is wrong with a cluster, a bucket or an image."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -125,20 +126,34 @@ def test_a_missing_bucket(address: str, server: S3Server, place: dict[str, str])
     assert "there is no bucket 'nowhere'" in found(address)["bucket"].what
 
 
-def test_a_bucket_that_can_not_be_written(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from botocore.exceptions import ClientError
+@pytest.fixture
+def reader(server: S3Server) -> Iterator[dict[str, str]]:
+    """Keys of somebody who may read and not write; moto looks at rights as long as this lasts."""
+    import boto3
+    import urllib3
 
-    from lamflow.store.s3 import S3Store
-    from lamflow.store.s3_errors import translated
+    keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b", "region_name": "us-east-1"}
+    iam = boto3.client("iam", endpoint_url=server.endpoint, **keys)
+    iam.create_user(UserName="reader")
+    allowed = {"Effect": "Allow", "Action": ["s3:Get*", "s3:List*"], "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    iam.put_user_policy(UserName="reader", PolicyName="read", PolicyDocument=policy)
+    made = iam.create_access_key(UserName="reader")["AccessKey"]
+    switch = f"{server.endpoint}/moto-api/reset-auth"
+    urllib3.request("POST", switch, body=b"0")
+    yield {"AWS_ACCESS_KEY_ID": made["AccessKeyId"],
+           "AWS_SECRET_ACCESS_KEY": made["SecretAccessKey"]}  # fmt: skip
+    urllib3.request("POST", switch, body=b"inf")
 
-    def refuse(self: S3Store, key: str, content: bytes) -> str:
-        with translated(BUCKET, None, key):
-            raise ClientError({"Error": {"Code": "AccessDenied"}}, "PutObject")
 
-    monkeypatch.setattr(S3Store, "write", refuse)
+def test_a_bucket_that_can_not_be_written(
+    address: str, reader: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in reader.items():
+        monkeypatch.setenv(name, value)
     check = found(address)["bucket"]
     assert (check.ok, check.needed) == (False, True)
-    assert "refused (AccessDenied)" in check.what
+    assert "refused (AccessDenied): the credentials are not allowed to do this" in check.what
 
 
 def test_an_artifact_repository_that_points_elsewhere(address: str, cluster: Cluster) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 IMAGES = sorted((ROOT / "images").glob("*.Containerfile"))
+NAMES = ["base", "gpu", "label-cp2k", "label-espresso", "lammps"]
 IMAGE = os.environ.get("LAMFLOW_TEST_IMAGE", "")
 built = pytest.mark.skipif(
     not IMAGE or not shutil.which("podman"), reason="LAMFLOW_TEST_IMAGE or podman is absent"
@@ -28,6 +29,12 @@ def test_images_are_pinned_labelled_and_not_run_as_root(file: Path) -> None:
         assert f"org.opencontainers.image.{label}=" in text
     for packages in re.findall(r"install --yes --no-install-recommends (.*) \\\n", text):
         assert all("=" in package for package in packages.split()), packages
+
+
+def test_all_images_are_there_and_built_by_the_script() -> None:
+    assert [file.stem for file in IMAGES] == NAMES
+    script = (ROOT / "scripts/images.sh").read_text()
+    assert f"set -- {' '.join(['base', 'gpu', 'label-espresso', 'label-cp2k', 'lammps'])}" in script
 
 
 def test_every_version_is_pinned_once() -> None:

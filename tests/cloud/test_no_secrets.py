@@ -68,7 +68,17 @@ def kubeconfig(hidden: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         file = hidden / "kubeconfig"
         write_kubeconfig(file, url)
         document = yaml.safe_load(file.read_text())
-        document["users"][0]["user"] = {"token": TOKEN}
+        version = "client.authentication.k8s.io/v1beta1"
+        program = hidden / "login"
+        answer = {"apiVersion": version, "kind": "ExecCredential", "status": {"token": TOKEN}}
+        program.write_text(f"#!/bin/sh\ncat <<'EOF'\n{json.dumps(answer)}\nEOF\n")
+        program.chmod(0o700)
+        login = {"apiVersion": version, "command": str(program), "interactiveMode": "Never"}
+        names = {"stub": {"token": TOKEN}, "exec": {"exec": login}}
+        document["users"] = [{"name": name, "user": user} for name, user in names.items()]
+        document["contexts"] = [
+            {"name": name, "context": {"cluster": "stub", "user": name}} for name in names
+        ]
         file.write_text(yaml.safe_dump(document))
         monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(file))
         yield
@@ -81,6 +91,7 @@ def kubeconfig(hidden: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         ("environment:STUB_TOKEN", "environment"),
         ("file", "profile:mine"),
         ("kubeconfig", "secret:keys"),
+        ("kubeconfig:exec", "web-identity"),
     ],
 )
 def test_no_credential_is_anywhere(
@@ -96,6 +107,9 @@ def test_no_credential_is_anywhere(
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(hidden / "credentials"))
     for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(hidden / "token"))
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/lamflow")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", server.endpoint)
     reference = f"file:{hidden}/token" if token == "file" else token
     prefix = f"team/{tmp_path.name}"
     store = {"bucket": BUCKET, "prefix": prefix, "endpoint": server.endpoint,

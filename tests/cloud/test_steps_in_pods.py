@@ -10,16 +10,20 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+import tiny
 import yaml
 from argo_pods import InContainer, Pods, Runner, in_process
 from lamflow.workflows.kinds import build_graph
 from scan import CREDENTIALS, leaks, with_credentials
 
 from lamflow.config.checks import load_checked_config
+from lamflow.config.kinds import names
 from lamflow.engine.argo_store import download_result, find_finished, upload_inputs
 from lamflow.engine.dflow_graph import task_json
 from lamflow.engine.graph import Graph
@@ -29,62 +33,50 @@ from lamflow.store.protocol import Store
 from lamflow.testing.s3_servers import rclone_server
 
 IMAGE = os.environ.get("LAMFLOW_TEST_IMAGE")
-DATA = Path(__file__).parents[2] / "workflows/data"
-PRETRAIN = f"""\
-kind: pretrain
-name: tiny
-datasets:
-  - {{name: mol, path: {DATA}/mol3bpa}}
-  - {{name: oxide, path: {DATA}/tio2, test: {DATA}/tio2_test}}
-model: dpa1-tiny
-train: {{steps: 20, batch: 4, threads: 1}}
-resources: {{train: {{cpu: 1, gpu: 0}}}}
-"""
-CLEAN = f"""\
-kind: clean
-name: tiny
-datasets: [{{name: mol, path: {DATA}/mol3bpa}}]
-"""
-KINDS = {"pretrain": (PRETRAIN, "metrics.json"), "clean": (CLEAN, "flags.json")}
-"""Configuration, and the file of the result whose numbers are compared."""
-RUNNERS: list[Any] = [
-    pytest.param(in_process, id="process"),
-    pytest.param(
-        InContainer(IMAGE or ""),
-        id="container",
-        marks=pytest.mark.skipif(
-            not IMAGE or not shutil.which("podman"), reason="LAMFLOW_TEST_IMAGE or podman is absent"
-        ),
+IN_CI = ("pretrain", "clean")  # the others take minutes more: `make test-cloud`
+container = pytest.mark.skipif(
+    not IMAGE or not shutil.which("podman"), reason="LAMFLOW_TEST_IMAGE or podman is absent"
+)
+CASES: list[Any] = [
+    *(pytest.param(kind, in_process, id=f"{kind}-process") for kind in IN_CI),
+    *(
+        pytest.param(kind, InContainer(IMAGE or ""), id=f"{kind}-container", marks=container)
+        for kind in tiny.KINDS
+        if kind in names()
     ),
 ]
+RESOURCES = {"train": {"cpu": 1, "gpu": 0}}
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def kind(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+@dataclass(frozen=True)
+class Case:
+    """A kind's file, its graph, and the result of a local run."""
+
+    kind: str
+    file: Path
+    graph: Graph
+    local: Path
 
 
-@pytest.fixture(scope="module")
-def file(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp(kind) / f"{kind}.yaml"
-    path.write_text(KINDS[kind][0])
-    return path
-
-
-@pytest.fixture(scope="module")
-def graph(file: Path) -> Graph:
-    return build_graph(load_checked_config(file, []).config)
-
-
-@pytest.fixture(scope="module")
-def local_result(file: Path) -> Path:
+@cache
+def case(kind: str, base: Path) -> Case:
+    """Run a kind on this machine, once for both runners."""
+    file = tiny.write(kind, base / kind, RESOURCES if kind != "clean" else {})
     ended = subprocess.run(
         [sys.executable, "-m", "lamflow", "submit", str(file), "--json"],
         cwd=file.parent, capture_output=True, text=True, timeout=600,
-        env=with_credentials(os.environ) | {"OMP_NUM_THREADS": "1"},
+        env=with_credentials(os.environ) | {
+            "OMP_NUM_THREADS": "1", "LAMFLOW_LABEL_CACHE": str(base / "labels"),
+        },
     )  # fmt: skip
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    return Path(json.loads(ended.stdout)["result"])
+    graph = build_graph(load_checked_config(file, []).config)
+    return Case(kind, file, graph, Path(json.loads(ended.stdout)["result"]))
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cases")
 
 
 @pytest.fixture
@@ -94,20 +86,20 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("runner", RUNNERS)
+@pytest.mark.parametrize(("kind", "runner"), CASES)
 def test_steps_in_pods_give_what_a_local_run_gives(
-    runner: Runner,
     kind: str,
-    graph: Graph,
-    file: Path,
-    local_result: Path,
+    runner: Runner,
+    base: Path,
     store: Store,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    one = case(kind, base)
+    graph, local = one.graph, one.local
     for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
-    config = load_checked_config(file, []).config
+    config = load_checked_config(one.file, []).config
     manifest = yaml.safe_load(manifest_yaml(graph, config))
     upload_inputs(store, "lamflow", graph)
     (tmp_path / "pods").mkdir()
@@ -116,19 +108,22 @@ def test_steps_in_pods_give_what_a_local_run_gives(
 
     keys = {path: pods.keys[out.step.name][out.port] for path, out in graph.results.items()}
     download_result(store, keys, tmp_path / "result")
-    ours, theirs = (read(f / KINDS[kind][1]) for f in (tmp_path / "result", local_result))
+    compared = tiny.KINDS[kind].compared
+    ours, theirs = (steady(read(folder / compared)) for folder in (tmp_path / "result", local))
+    assert ours
     assert ours == pytest.approx(theirs, rel=1e-4)
     for step in graph.steps:
-        record = local_result.parent / "steps" / step.key / "outputs/step.json"
+        record = local.parent / "steps" / step.key / "outputs/step.json"
         told = {name: json.loads(text) for name, text in pods.numbers[step.name].items()}
         assert steady(told) == pytest.approx(steady(read_json(record)["numbers"]), rel=1e-4)
-    assert names(tmp_path / "result") == names(local_result)
+    assert files_below(tmp_path / "result") == files_below(local)
     # Nothing of the surroundings is in reports, cards, logs, scripts, checkpoints or the bucket.
-    assert [*leaks(tmp_path), *leaks(file.parent)] == []
+    assert [*leaks(tmp_path), *leaks(one.file.parent)] == []
 
     finished = find_finished(store, "lamflow", graph)
     assert set(finished) == {step.key for step in graph.steps}
-    assert finished[graph.steps[-1].key]["report"].endswith("/report.html")
+    report = graph.results["report.html"]
+    assert finished[report.step.key][report.port].endswith("/report.html")
 
 
 def steady(numbers: dict[str, Any]) -> dict[str, Any]:
@@ -156,13 +151,19 @@ def read(file: Path) -> dict[str, float]:
     return dict(walk(json.loads(file.read_text()), ""))
 
 
-def names(folder: Path) -> list[str]:
+def files_below(folder: Path) -> list[str]:
     """Paths of the files below `folder`."""
     return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
 
 
-@pytest.mark.parametrize("runner", RUNNERS)
-def test_bad_input_ends_a_pod_with_2(runner: Runner, graph: Graph, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "runner", [CASES[0].values[1], CASES[-1].values[1]], ids=["process", "container"]
+)
+def test_bad_input_ends_a_pod_with_2(runner: Runner, tmp_path: Path) -> None:
+    if runner is not in_process and not IMAGE:
+        pytest.skip("LAMFLOW_TEST_IMAGE is absent")
+    file = tiny.write("pretrain", tmp_path / "files", RESOURCES)
+    graph = build_graph(load_checked_config(file, []).config)
     first = graph.steps[0]
     template = next(
         template

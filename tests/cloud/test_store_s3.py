@@ -122,6 +122,23 @@ def test_credentials_come_from_the_environment_or_a_profile(
     other(rclone, credentials=None).write("environment", b"x")
 
 
+@pytest.mark.usefixtures("no_credentials")
+def test_credentials_come_from_the_identity_of_a_pod(
+    moto: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text("header.payload.signature")
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/lamflow")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", moto.endpoint)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of-somebody-else")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of-somebody-else")
+    store = other(moto, credentials=None, web_identity=True)
+    store.write("identity", b"x")
+    used = store._client._request_signer._credentials
+    assert used.method == "assume-role-with-web-identity"
+    assert used.access_key != "of-somebody-else"
+
+
 def test_tls_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lamflow.store.s3._ATTEMPTS", 1)
     cert, key = certificate(tmp_path)

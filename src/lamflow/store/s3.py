@@ -52,6 +52,8 @@ class S3Address:
         Profile of ``~/.aws``; None: boto3's usual order (environment, web identity, instance).
     ca
         File of certificates to trust; None: the system's.
+    web_identity
+        Whether a role is assumed by the token of the pod's account, whatever else is there.
     """
 
     bucket: str
@@ -60,6 +62,7 @@ class S3Address:
     region: str | None = None
     profile: str | None = None
     ca: Path | None = None
+    web_identity: bool = False
 
 
 def _version(answer: dict[str, Any]) -> str:
@@ -74,6 +77,16 @@ class Credentials:
     access_key: str = field(repr=False)
     secret_key: str = field(repr=False)
     session_token: str | None = field(default=None, repr=False)
+
+
+def _web_identity_session() -> Any:
+    """A session that takes no other credentials, such as keys of the environment."""
+    from botocore.session import get_session
+
+    session = get_session()
+    resolver = session.get_component("credential_provider")
+    resolver.providers = [resolver.get_provider("assume-role-with-web-identity")]
+    return session
 
 
 class S3Store:
@@ -203,6 +216,7 @@ class S3Store:
         address, keys = self.address, self._credentials
         with self._translated(""):
             session = boto3.session.Session(
+                botocore_session=_web_identity_session() if address.web_identity else None,
                 profile_name=address.profile,
                 region_name=address.region,
                 aws_access_key_id=keys.access_key if keys else None,

@@ -122,10 +122,14 @@ def test_a_location_uses_the_endpoint_of_the_context_in_use() -> None:
         open_location("s3://other/x", "none")
 
 
-def test_web_identity_wants_its_variables() -> None:
+def test_web_identity_wants_its_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     context = Context(store=BucketPlace(bucket="mine", credentials="web-identity"))
     with pytest.raises(InputError, match="AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN"):
         open_context_store(context)
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "/token")
+    store = open_context_store(context)
+    assert isinstance(store, S3Store)
+    assert store.address.web_identity
 
 
 SECRET_DATA = {"accesskey": "the-access-key", "secretkey": "the-secret-key"}
