@@ -61,7 +61,7 @@ class Case:
 @cache
 def case(kind: str, base: Path) -> Case:
     """Run a kind on this machine, once for both runners."""
-    file = tiny.write(kind, base / kind, RESOURCES if kind != "clean" else {})
+    file = tiny.write(kind, base / kind, RESOURCES)
     ended = subprocess.run(
         [sys.executable, "-m", "lamflow", "submit", str(file), "--json"],
         cwd=file.parent, capture_output=True, text=True, timeout=600,

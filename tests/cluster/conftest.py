@@ -24,6 +24,10 @@ from lamflow.engine.records import RunFolder
 BASE = Path(__file__).parents[2] / "k8s/base"
 REPOSITORY = "artifact-repositories"
 SECRET = "lamflow-test-s3"
+WANTED = (
+    "LAMFLOW_IMAGE", "LAMFLOW_S3_ENDPOINT", "LAMFLOW_S3_BUCKET", "LAMFLOW_S3_ACCESS_KEY",
+    "LAMFLOW_S3_SECRET_KEY",
+)  # fmt: skip
 FIELD = "lamflow-tests"
 
 
@@ -56,14 +60,18 @@ def namespace(kubernetes: Any) -> str:
 
 @pytest.fixture(scope="session")
 def prepared(kubernetes: Any, namespace: str) -> Iterator[None]:
-    """Accounts and rights of k8s/base, and the test's bucket as artifact repository."""
+    """Accounts, rights and Service of k8s/base, and the test's bucket as artifact repository."""
+    if absent := [name for name in WANTED if not os.environ.get(name)]:
+        pytest.fail(f"set {', '.join(absent)}; tests/cluster/conftest.py tells what they are")
     core, rights = kubernetes.CoreV1Api(), kubernetes.RbacAuthorizationV1Api()
     create = {
         "ServiceAccount": core.create_namespaced_service_account,
         "Role": rights.create_namespaced_role,
         "RoleBinding": rights.create_namespaced_role_binding,
+        "Service": core.create_namespaced_service,
+        "NetworkPolicy": kubernetes.NetworkingV1Api().create_namespaced_network_policy,
     }
-    for file in ("service-accounts.yaml", "rbac.yaml"):
+    for file in ("service-accounts.yaml", "rbac.yaml", "multi-node.yaml"):
         for document in yaml.safe_load_all((BASE / file).read_text()):
             document["metadata"]["namespace"] = namespace
             for subject in document.get("subjects", []):

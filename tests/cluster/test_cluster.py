@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+import tiny
 
 from lamflow.cli import main as command
+from lamflow.config.kinds import names
 from lamflow.config.run import Resources
 from lamflow.engine.argo import ArgoEngine
 from lamflow.engine.argo_status import attempts
@@ -22,16 +23,8 @@ from lamflow.testing.toy_operators import AppendParams, FailParams, WriteParams,
 
 IMAGE = os.environ.get("LAMFLOW_IMAGE", "")
 PATIENCE_S = 900
-DATA = Path(__file__).parents[2] / "workflows/data"
 SMALL = {"image": IMAGE, "cpu": 0.5, "memory": 1}
 TINY = {"image": IMAGE, "cpu": 1, "memory": 4, "gpu": 0}
-KINDS = {
-    "pretrain": {
-        "datasets": [{"name": "mol", "path": f"{DATA}/mol3bpa"}],
-        "model": "dpa1-tiny",
-        "train": {"steps": 20, "batch": 4},
-    },
-}
 CONFIG = {"run": {"retries": 2, "timeout": 10.0}, "resources": {"cpu": SMALL}}
 
 
@@ -148,27 +141,59 @@ def test_logs_follow_a_running_step(engine: ArgoEngine, run: RunFolder, tmp_path
     assert engine.is_over(run)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_each_kind_runs(
-    kind: str,
-    engine: ArgoEngine,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+def test_a_run_can_be_terminated(engine: ArgoEngine, run: RunFolder, tmp_path: Path) -> None:
+    submit(engine, run, toy(tmp_path, seconds=300))
+    wait(lambda: phase(engine, run, "middle") == "running")
+    assert engine.act(run, "terminate")
+    assert end(engine, run)["status"] == "stopped"
+    assert run.read()["workflow"] in {one["workflow"] for one in engine.list_cluster()}
+
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def lamflow(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Call the command as typed; give exit code, standard output and standard error."""
+
+    def call(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["lamflow", *map(str, words)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            command.main()
+        shown = capsys.readouterr()
+        return int(ended.value.code or 0), shown.out, shown.err  # type: ignore[arg-type]
+
+    return call
+
+
+ON_CLUSTER = ("--engine", "argo", "--context", "cluster", "--json")
+
+
+@pytest.mark.parametrize("kind", [kind for kind in tiny.KINDS if kind in names()])
+def test_each_kind_runs_and_is_downloaded(
+    kind: str, engine: ArgoEngine, tmp_path: Path, lamflow: Command
 ) -> None:
-    profiles = {"cpu": TINY, "train": TINY}
-    config = {"kind": kind, "name": f"tiny-{kind}", **KINDS[kind], "resources": profiles}
-    file = tmp_path / f"{kind}.yaml"
-    file.write_text(yaml.safe_dump(config))
-    words = ["lamflow", "submit", str(file), "--engine", "argo", "--context", "cluster", "--json"]
-    monkeypatch.setattr(sys, "argv", words)
-    with pytest.raises(SystemExit) as ended:
-        command.main()
-    shown = capsys.readouterr()
-    assert ended.value.code == 0, shown.out + shown.err
-    result = Path(json.loads(shown.out)["result"])
-    assert json.loads((result / "metrics.json").read_text())["heads"]
-    assert (result / "report.html").stat().st_size > 1000
+    file = tiny.write(kind, tmp_path / "files", {"cpu": TINY, "train": TINY})
+    code, out, err = lamflow("submit", file, *ON_CLUSTER)
+    assert code == 0, out + err
+    run = json.loads(out.splitlines()[-1])["run"]
+    status = json.loads(lamflow("status", run, "--json")[1])
+    assert {step["phase"] for step in status["steps"]} == {"succeeded"}
+    assert lamflow("download", run, "-o", tmp_path / "out")[0] == 0
+    assert (tmp_path / "out" / tiny.KINDS[kind].compared).exists()
+    assert (tmp_path / "out/report.html").stat().st_size > 1000
+    assert lamflow("logs", run)[0] == 0
+
+
+def test_two_nodes_train_one_model(engine: ArgoEngine, tmp_path: Path, lamflow: Command) -> None:
+    profiles = {"cpu": TINY, "train": {**TINY, "nodes": 2}}
+    file = tiny.write("pretrain", tmp_path / "files", profiles)
+    code, out, err = lamflow("submit", file, *ON_CLUSTER)
+    assert code == 0, out + err
+    record = json.loads(Path(f"lamflow-runs/{json.loads(out)['run']}/run.json").read_text())
+    nodes = engine.api.get(record["workflow"])["status"]["nodes"].values()
+    assert {"train", "train-node-1"} <= {node["displayName"] for node in nodes}
 
 
 def test_a_schedule_starts_runs(kubernetes: Any, engine: ArgoEngine, namespace: str) -> None:
