@@ -37,7 +37,8 @@ def coverage(params: CoverageParams, io: StepIO) -> Mapping[str, float | int | s
     found = assess_coverage(
         io.groups["models"], io.groups["training"], io.inputs["dataset"],
         io.outputs["coverage"], io.outputs["subset"], io.scratch,
-        CoverageLimits(**params.settings.model_dump()), params.seed, head=params.head, progress=io.progress,
+        CoverageLimits(**params.settings.model_dump()), params.seed, head=params.head,
+        progress=io.progress,
     )  # fmt: skip
     return {
         "verdict": found["verdict"],

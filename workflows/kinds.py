@@ -9,6 +9,7 @@ from lamflow.engine.graph import Graph
 _BUILDERS = {
     "clean": "lamflow.workflows.clean",
     "compress": "lamflow.workflows.compress",
+    "coverage": "lamflow.workflows.coverage",
     "evaluate": "lamflow.workflows.evaluate",
     "finetune": "lamflow.workflows.finetune",
     "learn": "lamflow.workflows.learn",

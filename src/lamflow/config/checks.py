@@ -60,7 +60,7 @@ def load_checked_config(
 
 def _findings(draft: Draft, fetch: Fetch | None) -> Iterator[Finding]:
     elements: dict[int, tuple[str, ...]] = {}
-    unclean = draft.document.data.get("kind") == "clean"
+    kind = str(draft.document.data.get("kind"))
     for index, spec in draft.datasets.items():
         if any(p.key.startswith(f"datasets.{index}.type_map") for p in draft.problems):
             continue  # the data would be misread by it
@@ -70,7 +70,7 @@ def _findings(draft: Draft, fetch: Fetch | None) -> Iterator[Finding]:
             loc = ("datasets", index, key)
             try:
                 local = fetch(location) if fetch and is_remote(location) else Path(location)
-                elements[index] = (*elements.get(index, ()), *_open(local, spec, unclean))
+                elements[index] = (*elements.get(index, ()), *_open(local, spec, kind))
             except InputError as error:
                 yield from _data_findings(error, loc, location)
     if draft.model is not None:
@@ -132,10 +132,11 @@ def _data_findings(error: InputError, loc: Loc, location: str) -> Iterator[Findi
         yield loc, f"{location}: {len(error.problems) - _LISTED} more systems have such problems"
 
 
-def _open(path: Path, spec: DatasetSpec, unclean: bool) -> tuple[str, ...]:
-    """Return the elements of a dataset that can be trained or tested on; else InputError.
+def _open(path: Path, spec: DatasetSpec, kind: str) -> tuple[str, ...]:
+    """Return the elements of a dataset that a kind can work on; else InputError.
 
-    What is to be cleaned (`unclean`) may have faults, as long as something of it can be read.
+    What is to be cleaned may have faults, as long as something of it can be read. Labels are
+    needed for all but that and for finding out what a model covers.
     """
     from lamflow.data.dataset import Dataset
 
@@ -145,12 +146,13 @@ def _open(path: Path, spec: DatasetSpec, unclean: bool) -> tuple[str, ...]:
     except OSError as error:  # too long, for example
         shown = f"{str(path)[:_SHOWN]}…"
         raise InputError(Problem(shown, "", f"{error.strerror}; check the path")) from error
-    dataset = Dataset.open(path, fmt=spec.format, type_map=spec.type_map, tolerant=unclean)
-    if unclean:
+    tolerant = kind == "clean"
+    dataset = Dataset.open(path, fmt=spec.format, type_map=spec.type_map, tolerant=tolerant)
+    if tolerant:
         return dataset.elements
     if dataset.nframes == 0:
-        raise InputError("the dataset is empty (0 frames); give one with labelled frames")
-    if "energy" not in dataset.labels:
+        raise InputError("the dataset is empty (0 frames); give one with frames")
+    if "energy" not in dataset.labels and kind != "coverage":
         raise InputError("the frames have no energies; training and testing need labelled frames")
     if not any(_has_finite_frame(system) for system in dataset.systems(_CHUNK)):
         raise InputError(

@@ -10,12 +10,13 @@ from lamflow.errors import InputError
 _KINDS = {
     "clean": "lamflow.config.curate:CleanConfig",
     "compress": "lamflow.config.compress:CompressConfig",
+    "coverage": "lamflow.config.coverage:CoverageConfig",
     "evaluate": "lamflow.config.evaluate:EvaluateConfig",
     "finetune": "lamflow.config.finetune:FinetuneConfig",
     "learn": "lamflow.config.learn:LearnConfig",
     "pretrain": "lamflow.config.pretrain:PretrainConfig",
 }
-_LATER: tuple[str, ...] = ("coverage", "distill", "pipeline", "update")
+_LATER: tuple[str, ...] = ("distill", "pipeline", "update")
 
 
 def names() -> list[str]:

@@ -141,7 +141,7 @@ def test_overrides_set_values_by_key_index_and_name(tmp_path: Path) -> None:
         ("name=[a", "--set: name: not readable as YAML: expected ',' or ']', but got "
          "'<stream end>'; check brackets, quotes and indentation"),
         ("kind=lern", "--set: kind: unknown kind 'lern'; did you mean 'learn'?"),
-        ("kind=coverage", "--set: kind: kind 'coverage' is not in this version of lamflow; it has "
+        ("kind=pipeline", "--set: kind: kind 'pipeline' is not in this version of lamflow; it has "
          + ", ".join(kinds.names())),
     ],
 )  # fmt: skip

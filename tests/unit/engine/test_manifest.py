@@ -54,7 +54,10 @@ def rendered_file(file: Path, models: Path) -> str:
         shutil.copytree(WORKFLOWS, models.parent / "workflows")
     if keys:
         file = models.parent / "workflows" / file.name
-    config = load_checked_config(file, [f"{key}={models}" for key in keys]).config
+    sets = [f"{key}={models}" for key in keys]
+    if text["kind"] == "coverage":  # the run that made the model is not here
+        sets.append("training=[{name: tio2, path: data/tio2}]")
+    config = load_checked_config(file, sets).config
     return manifest_yaml(build_graph(config), config)
 
 
