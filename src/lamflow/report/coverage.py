@@ -158,7 +158,7 @@ def _dataset_row(name: str, one: Mapping[str, Any], set_aside: int) -> dict[str,
 def _measure_row(name: str, one: Mapping[str, Any]) -> dict[str, str]:
     mine, usual = one["errors"], one["usual_errors"]
     line = one["calibration"]
-    fitted = f"{line['slope']:.2f} × deviation ({line['method']})"
+    fit = line["deviation"]
     source = f"{text.count(line['frames'])} frames of {', '.join(one['training']['sets'])}"
     return {
         "name": name,
@@ -167,7 +167,7 @@ def _measure_row(name: str, one: Mapping[str, Any]) -> dict[str, str]:
         "zero": _pair(mine, usual, "zero_force_rmse_meV_per_A"),
         "energy": _pair(mine, usual, "energy_rmse_meV_per_atom"),
         "calibration": f"{source}, {'held out' if line['held_out'] else 'trained on in part'}",
-        "expected": fitted if one["members"] > 1 else text.DASH,
+        "expected": f"{fit['slope']:.2f} × deviation ({fit['method']})" if fit else text.DASH,
     }
 
 

@@ -168,9 +168,9 @@ def summarise(
         "signals": list(judged.signals),
         "training": {"sets": list(taught.sets), "frames": taught.frames},
         "calibration": {
-            **assessed.slope.as_dict(),
             "frames": assessed.yardstick.calibration.nframes,
             "held_out": taught.held_out,
+            "deviation": assessed.slope.as_dict() if assessed.members > 1 else None,
         },
         "errors": _errors(seen),
         "usual_errors": _errors(assessed.yardstick.calibration),

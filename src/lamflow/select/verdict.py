@@ -264,7 +264,9 @@ def _element_bands(
 ) -> IntArray:
     by_label, wrong = yardstick.element_bands(survey, label)
     _, seen = yardstick.element_bands(survey, model)
-    bands = np.where(np.isfinite(by_label), wrong, seen)
+    labelled = np.isfinite(by_label)
+    bands = np.where(labelled, wrong, seen)
+    bands = np.where(labelled & (bands == COVERED) & (seen == NEW), BORDERLINE, bands)
     bands = np.where(unknown[None, :], NEW, bands)
     return np.where(survey.counts > 0, bands, -1)
 
