@@ -77,7 +77,7 @@ class CoverageConfig(StrictModel):
     datasets: Annotated[Datasets, Field(examples=[[{"name": "water", "path": "data/water"}]])]
     """What may be new; labelled or not, each is judged by itself."""
     coverage: CoverageSettings = CoverageSettings()
-    """How the comparison is made."""
+    """What counts as covered, and how many frames are looked at."""
     clean: CleanSettings = CleanSettings()
     """What is checked in each frame first."""
     run: RunSettings = RunSettings()

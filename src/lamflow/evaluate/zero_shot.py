@@ -14,6 +14,7 @@ from lamflow.evaluate.predictor import Prediction, Predictor
 
 _FEWEST = 3
 _ROUNDS = 30
+_DEPENDENT = 1e-6
 _EXACT = 1e-7  # eV/atom
 
 
@@ -115,8 +116,8 @@ def refit_residuals(
     missing
         (nframes,) eV, true energy less the model's; NaN without a label.
     compositions
-        (nframes,) formulas. The halves hold the same compositions; a frame that is alone with its
-        composition gets NaN.
+        (nframes,) formulas. The halves hold the same compositions as far as they can; a frame
+        whose energy the other half does not fix gets NaN.
     """
     residuals = np.full(len(missing), np.nan)
     half = _halves(np.isfinite(missing), compositions)
@@ -124,22 +125,32 @@ def refit_residuals(
         return residuals
     atoms = np.maximum(counts.sum(axis=1), 1)
     for side in (0, 1):
-        mine, others = half == side, half == 1 - side
+        others = half == 1 - side
+        mine = (half == side) & _spanned(counts, counts[others])
         fit = _robust_fit(counts[others], missing[others])
         residuals[mine] = (missing[mine] - counts[mine] @ fit) / atoms[mine]
     return residuals
 
 
 def _halves(usable: NDArray[np.bool_], compositions: Sequence[str]) -> IntArray:
-    """0 or 1 for each frame, in turn within each composition; -1 where there is no other."""
+    """0 or 1 for each frame, in turn within each composition; -1 for those that don't count."""
     half = np.full(len(usable), -1, dtype=np.int64)
     groups: dict[str, list[int]] = {}
     for index in np.flatnonzero(usable).tolist():
         groups.setdefault(compositions[index], []).append(index)
-    for members in groups.values():
-        if len(members) > 1:
-            half[members] = np.arange(len(members)) % 2
+    for number, members in enumerate(groups.values()):
+        half[members] = (np.arange(len(members)) + number) % 2
     return half
+
+
+def _spanned(counts: IntArray, basis: IntArray) -> NDArray[np.bool_]:
+    """Whether the energy of each row is fixed by the energies of the rows of `basis`."""
+    rows = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    known = np.unique(basis, axis=0)
+    _, spread, axes = np.linalg.svd(known / known.sum(axis=1, keepdims=True), full_matrices=False)
+    axes = axes[spread > _DEPENDENT * spread[0]]
+    off = rows - rows @ axes.T @ axes
+    return np.asarray(np.abs(off).max(axis=1) < _DEPENDENT)
 
 
 def _robust_fit(counts: IntArray, missing: FloatArray) -> FloatArray:

@@ -84,7 +84,16 @@ def test_one_wild_energy_does_not_bend_the_others():
     assert np.abs(np.delete(found, 4)).max() < 1e-6
 
 
-def test_a_composition_that_comes_once_is_not_judged():
+def test_compositions_that_come_once_are_judged_where_the_others_fix_them():
+    counts = np.array([[n, 20 - n] for n in range(1, 19)])
+    missing = counts @ np.array([-13.6, -430.0])
+    missing[7] += 4.0
+    found = refit_residuals(counts, missing, compositions(counts))
+    assert found[7] == pytest.approx(0.2)
+    assert np.abs(np.delete(found, 7)).max() < 1e-5
+
+
+def test_a_composition_that_the_others_do_not_fix_is_not_judged():
     counts = np.array([[2, 1]] * 10 + [[7, 0]])
     found = refit_residuals(counts, np.ones(11), compositions(counts))
     assert np.isnan(found[10])
