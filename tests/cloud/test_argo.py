@@ -404,6 +404,17 @@ def test_a_token_that_was_renewed_is_read_again(
     engine.api.list_live()
 
 
+@pytest.mark.parametrize(
+    ("told", "version"), [("v3.5.11", (3, 5)), ("4.1.2+rc1", (4, 1)), ("latest", (4, 1))]
+)
+def test_the_version_of_argo(
+    stub: Stub, monkeypatch: pytest.MonkeyPatch, told: str, version: tuple[int, int]
+) -> None:
+    engine = ArgoEngine("stub")
+    monkeypatch.setattr(engine.api, "info", lambda: {"version": told})
+    assert engine.api.version() == version
+
+
 def test_a_run_that_argo_has_forgotten_still_has_status_and_result(lamflow, stub: Stub) -> None:
     submit(lamflow, "--detach")
     assert lamflow("watch", "tiny")[0] == 0

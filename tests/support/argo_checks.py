@@ -16,6 +16,7 @@ WORKFLOW = "io.argoproj.workflow.v1alpha1.Workflow"
 _FREE = ("FieldsV1", "Plugin", "SuppliedValueFrom")  # objects of any content
 _OUTPUT = re.compile(r"tasks\.([\w-]+)\.outputs\.(artifacts|parameters)\.([\w-]+)")
 _REFERENCE = re.compile(r"\{\{(.*?)\}\}")
+_AGAIN = ("=lastRetry.exitCode == '137' ?", "=sprig.int(retries) > 0 ?")
 _LABEL = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?-?")
 
@@ -107,9 +108,7 @@ def _argument_errors(name: str, task: dict[str, Any], used: dict[str, Any]) -> I
 def _leaf_errors(template: dict[str, Any]) -> Iterator[str]:
     name = template["name"]
     for reference in _REFERENCE.findall(json.dumps(template)):
-        if reference not in ("pod.name", "workflow.uid") and not reference.startswith(
-            "=lastRetry.exitCode == '137' ?"
-        ):
+        if reference not in ("pod.name", "workflow.uid") and not reference.startswith(_AGAIN):
             yield f"template {name}: what is {reference}?"
     volumes = {volume["name"] for volume in template.get("volumes", [])}
     mounts = {mount["name"] for mount in template["script"].get("volumeMounts", [])}

@@ -355,6 +355,8 @@ class ArgoEngine:
             prefix=self.place.prefix,
             revision=repository_version(),
         )
+        if any(wanted.memory_after_oom for wanted in options.resources.values()):
+            options = replace(options, argo=self.api.version())
         manifest = render(replace(graph, name=run.name), options)
         write_text(run.path / "manifest.yaml", to_yaml(manifest))
         attempt = {"workflow": name, "started": time.time()}

@@ -4,6 +4,7 @@ urllib3 is used and not the `argo-workflows` client: docs/decisions.md tells why
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -16,6 +17,7 @@ _READ_S = 60.0
 _FOLLOW_S = 600.0
 _TRIES = 4  # urllib3 waits between them, longer each time
 _PASSING = (429, 500, 502, 503, 504)
+_VERSION = re.compile(r"v?(\d+)\.(\d+)")
 RUN_LABEL = "lamflow.io/run"
 
 
@@ -125,6 +127,11 @@ class ArgoApi:
     def info(self) -> dict[str, Any]:
         """What the server says of itself."""
         return self._json("GET", "/api/v1/version")
+
+    def version(self) -> tuple[int, int]:
+        """Return major and minor version; those of today's Argo if it doesn't tell."""
+        found = _VERSION.match(str(self.info().get("version", "")))
+        return (int(found[1]), int(found[2])) if found else (4, 1)
 
     def link(self, name: str) -> str:
         """Return the workflow's page."""

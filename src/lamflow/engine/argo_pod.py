@@ -91,9 +91,15 @@ def check_resources(steps: Collection[Step], given: Given) -> None:
 
 
 def finish_pod(
-    template: dict[str, Any], step: Step, wanted: Resources, timeout_s: float | None, retries: int
+    template: dict[str, Any],
+    step: Step,
+    wanted: Resources,
+    *,
+    timeout_s: float | None,
+    retries: int,
+    knows_last_retry: bool,
 ) -> None:
-    """Put into a step's template what dflow leaves out; `wanted` goes before the other two."""
+    """Put into a step's template what dflow leaves out; `wanted` goes before time and retries."""
     script = template["script"]
     script["securityContext"] = _CONTAINER_SECURITY
     script["resources"] = _kubernetes_resources(wanted)
@@ -109,7 +115,7 @@ def finish_pod(
         "tolerations": list(wanted.tolerations),
         "affinity": wanted.affinity,
         "priorityClassName": wanted.priority_class,
-        "podSpecPatch": _memory_patch(wanted),
+        "podSpecPatch": _memory_patch(wanted, knows_last_retry=knows_last_retry),
         "timeout": f"{timeout:.0f}s" if timeout else None,
         "retryStrategy": _retry(retries if wanted.retries is None else wanted.retries),
     }
@@ -152,12 +158,16 @@ def _kubernetes_resources(wanted: Resources) -> dict[str, dict[str, str]]:
     return {"requests": requests, "limits": limits}
 
 
-def _memory_patch(wanted: Resources) -> str | None:
-    """More memory for the attempt that follows one which was killed (exit code 137)."""
+def _memory_patch(wanted: Resources, *, knows_last_retry: bool) -> str | None:
+    """More memory for the attempt that follows one which was killed (exit code 137).
+
+    Before Argo 3.7 a patch knows only how many attempts there were: each further one gets more.
+    """
     if not wanted.memory_after_oom or not wanted.memory:
         return None
     usual, more = (f"'{size:g}Gi'" for size in (wanted.memory, wanted.memory_after_oom))
-    size = {"memory": f"{{{{=lastRetry.exitCode == '137' ? {more} : {usual}}}}}"}
+    again = "lastRetry.exitCode == '137'" if knows_last_retry else "sprig.int(retries) > 0"
+    size = {"memory": f"{{{{={again} ? {more} : {usual}}}}}"}
     main = {"name": "main", "resources": {"requests": size, "limits": size}}
     return json.dumps({**POD_PATCH, "containers": [*POD_PATCH["containers"], main]})
 

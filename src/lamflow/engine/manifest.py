@@ -32,6 +32,7 @@ _DAY_S = 86_400
 _ENTRYPOINT = "run"
 _KEY = "lamflow.io/key"
 _LABEL_LENGTH = 63
+_KNOWS_LAST_RETRY = (3, 7)  # in pod patches: argoproj/argo-workflows#14450
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ class ArgoOptions:
         Hash of the configuration, for the workflow's annotations.
     revision
         Version of lamflow's repository, for the workflow's annotations.
+    argo
+        Major and minor version of Argo.
     """
 
     namespace: str = "lamflow"
@@ -78,6 +81,7 @@ class ArgoOptions:
     priority: int | None = None
     config_sha256: str | None = None
     revision: str | None = None
+    argo: tuple[int, int] = (4, 1)
 
 
 def manifest_yaml(graph: Graph, config: Any) -> str:
@@ -134,7 +138,10 @@ def render(graph: Graph, options: ArgoOptions) -> dict[str, Any]:
         number = numbers[template["name"]]
         step = graph.steps[number]
         wanted = resources_of(step, options.resources)
-        finish_pod(template, step, wanted, options.timeout_s, options.retries)
+        finish_pod(
+            template, step, wanted, timeout_s=options.timeout_s, retries=options.retries,
+            knows_last_retry=options.argo >= _KNOWS_LAST_RETRY,
+        )  # fmt: skip
         _label(template, step)
         _place_outputs(template, graph, step, options.prefix)
         _drop_empty(template)

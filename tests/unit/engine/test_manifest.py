@@ -314,6 +314,15 @@ def test_steps_that_do_not_train_have_one_pod() -> None:
         pretrain_manifest("resources={cpu: {nodes: 2}}")
 
 
+def test_before_argo_3_7_memory_grows_with_each_attempt() -> None:
+    resources = {"first": Resources(memory=4, memory_after_oom=16)}
+    manifest = render(toy_graph(), ArgoOptions(resources=resources, argo=(3, 6)))
+    assert problems(manifest) == []
+    patch = json.loads(templates(manifest)["first"]["podSpecPatch"])
+    wanted = "{{=sprig.int(retries) > 0 ? '16Gi' : '4Gi'}}"
+    assert patch["containers"][1]["resources"]["requests"]["memory"] == wanted
+
+
 def test_resources_for_an_operator_and_a_step_and_for_nothing() -> None:
     resources = {
         "cpu": Resources(image="all:1"),
