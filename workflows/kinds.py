@@ -14,11 +14,27 @@ _BUILDERS = {
     "finetune": "lamflow.workflows.finetune",
     "learn": "lamflow.workflows.learn",
     "pretrain": "lamflow.workflows.pretrain",
+    "update": "lamflow.workflows.update",
 }
 
 
-def build_graph(config: BaseModel) -> Graph:
-    """Compose the graph of a configuration of any kind."""
+_LOOKING = frozenset({"update"})  # their graphs depend on what there is to do at the moment
+
+
+def build_graph(config: BaseModel, *, cluster: bool = False, standing: bool = False) -> Graph:
+    """Compose the graph of a configuration of any kind.
+
+    Parameters
+    ----------
+    config
+        The configuration.
+    cluster
+        Whether the graph is to run on a cluster.
+    standing
+        Whether it is to run later, and more than once: in a manifest or by a schedule.
+    """
     kind: str = config.kind  # type: ignore[attr-defined]
-    graph: Graph = import_module(_BUILDERS[kind]).build(config)
+    build = import_module(_BUILDERS[kind]).build
+    options = {"cluster": cluster, "standing": standing} if kind in _LOOKING else {}
+    graph: Graph = build(config, **options)
     return graph

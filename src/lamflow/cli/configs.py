@@ -69,7 +69,7 @@ def manifest(
     from lamflow.workflows.kinds import build_graph
 
     loaded = load_checked(file, overrides)
-    text = manifest_yaml(build_graph(loaded.config), loaded.config)
+    text = manifest_yaml(build_graph(loaded.config, cluster=True, standing=True), loaded.config)
     if output:
         write_text(output, text)
     else:

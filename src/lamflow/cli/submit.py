@@ -55,7 +55,7 @@ def submit(
     """Run a workflow; submitting the same file again goes on where it was."""
     from lamflow.engine.local import prepare_run
 
-    loaded, graph = _load(file, overrides)
+    loaded, graph = _load(file, overrides, cluster=engine is EngineName.argo)
     run = _run_folder(name or graph.name)
     config = loaded.config.model_dump(mode="json")
     if engine is EngineName.argo:
@@ -115,11 +115,13 @@ def load_checked(file: Path, overrides: list[str] | None) -> "LoadedConfig":
     return load_checked_config(file, overrides or [], fetch=fetch_location)
 
 
-def _load(file: Path, overrides: list[str] | None) -> "tuple[LoadedConfig, Graph]":
+def _load(
+    file: Path, overrides: list[str] | None, *, cluster: bool = False
+) -> "tuple[LoadedConfig, Graph]":
     from lamflow.workflows.kinds import build_graph
 
     loaded = load_checked(file, overrides)
-    return loaded, build_graph(loaded.config)
+    return loaded, build_graph(loaded.config, cluster=cluster)
 
 
 def _run_folder(name: str) -> "RunFolder":

@@ -15,8 +15,9 @@ _KINDS = {
     "finetune": "lamflow.config.finetune:FinetuneConfig",
     "learn": "lamflow.config.learn:LearnConfig",
     "pretrain": "lamflow.config.pretrain:PretrainConfig",
+    "update": "lamflow.config.update:UpdateConfig",
 }
-_LATER: tuple[str, ...] = ("distill", "pipeline", "update")
+_LATER: tuple[str, ...] = ("distill", "pipeline")
 
 
 def names() -> list[str]:

@@ -2,6 +2,7 @@
 
     inbox/NAME/…                    a dataset; complete when its manifest is there, which is last
     inbox-outcomes/NAME/SHA256.json what became of exactly these files
+    inbox-alone/NAME/SHA256         these files spoilt an update together with others
 
 A dataset is looked at once: its outcome is kept under the hash of its files, so that the same files
 are never done twice and changed ones are new.
@@ -27,6 +28,7 @@ from lamflow.store.protocol import CorruptError, ExistsError, NotFoundError, Sto
 
 INBOX = "inbox"
 _OUTCOMES = "inbox-outcomes"
+_ALONE = "inbox-alone"
 
 
 class Outcome(StrictModel):
@@ -90,7 +92,7 @@ def submit(store: Store, folder: Path, name: str, progress: Progress = silent) -
     if "/" in check_name(name):
         raise InputError(Problem(repr(name), "", "a name in the inbox has no '/'"))
     manifest = upload_folder(store, folder, f"{INBOX}/{name}", progress)
-    return Item(name, manifest, _outcome(store, name, manifest.sha256))
+    return Item(name, manifest, outcome_of(store, name, manifest.sha256))
 
 
 def scan(store: Store) -> Iterator[Item]:
@@ -104,17 +106,18 @@ def scan(store: Store) -> Iterator[Item]:
         if entry.key.count("/") > 1
     }
     for name in sorted(names):
-        yield _item(store, name)
+        yield find(store, name)
 
 
-def _item(store: Store, name: str) -> Item:
+def find(store: Store, name: str) -> Item:
+    """Look at one dataset in the inbox; one that is not there has no manifest."""
     if store.stat(f"{INBOX}/{name}/{MANIFEST}") is None:
         return Item(name)
     try:
         manifest = stored_manifest(store, f"{INBOX}/{name}")
     except CorruptError as error:
         return Item(name, fault=str(error))
-    return Item(name, manifest, _outcome(store, name, manifest.sha256))
+    return Item(name, manifest, outcome_of(store, name, manifest.sha256))
 
 
 def fetch(store: Store, item: Item, folder: Path, progress: Progress = silent) -> Path:
@@ -137,15 +140,26 @@ def conclude(store: Store, outcome: Outcome) -> Outcome:
     try:
         store.create(key, outcome.model_dump_json(indent=1).encode())
     except ExistsError:
-        return _outcome(store, outcome.name, outcome.sha256) or outcome
+        return outcome_of(store, outcome.name, outcome.sha256) or outcome
     return outcome
+
+
+def set_alone(store: Store, name: str, sha256: str) -> None:
+    """Let the next update that takes these files take nothing else."""
+    store.write(f"{_ALONE}/{name}/{sha256}", b"")
+
+
+def is_alone(store: Store, name: str, sha256: str) -> bool:
+    """Whether these files are to be taken alone."""
+    return store.stat(f"{_ALONE}/{name}/{sha256}") is not None
 
 
 def _outcome_key(name: str, sha256: str) -> str:
     return f"{_OUTCOMES}/{name}/{sha256}.json"
 
 
-def _outcome(store: Store, name: str, sha256: str) -> Outcome | None:
+def outcome_of(store: Store, name: str, sha256: str) -> Outcome | None:
+    """Return what became of these files; None if nobody has looked at them."""
     key = _outcome_key(name, sha256)
     try:
         return Outcome.model_validate_json(store.read(key)[0])

@@ -136,10 +136,11 @@ class Lease:
             raise CorruptError(f"{self._store.url}/{self._key} is no lease: {error}") from error
 
     @contextmanager
-    def held(self) -> Iterator[bool]:
+    def held(self, *, give_back: bool = True) -> Iterator[bool]:
         """Hold the lease during a block, renewed in the background; gives whether we have it.
 
-        The block itself should call `renew` before whatever must not happen twice.
+        The block itself should call `renew` before whatever must not happen twice. Without
+        `give_back` it stays with its owner afterwards, for the next step of the same run.
         """
         if not self.acquire():
             yield False
@@ -152,7 +153,8 @@ class Lease:
         finally:
             over.set()
             keeper.join()
-            self.release()
+            if give_back:
+                self.release()
 
     def _keep(self, over: Event) -> None:
         while not over.wait(self._seconds / _RENEWALS):

@@ -80,13 +80,7 @@ class _Tracer:
 
     @cached_property
     def _datasets(self) -> Mapping[str, Release]:
-        """All registered datasets by the hash of their files; of equal ones the first."""
-        found: dict[str, Release] = {}
-        for name in self._registry.names("dataset"):
-            for release in self._registry.releases("dataset", name):
-                for sha256 in _hashes(release):
-                    found.setdefault(sha256, release)
-        return found
+        return datasets_by_content(self._registry)
 
     def _model(self, release: Release, content: ModelContent, above: frozenset[str]) -> Node:
         above |= {release.sha256}
@@ -151,6 +145,16 @@ class _Tracer:
         if rest := list(data.values())[shown:]:
             words = f"{len(rest)} more files" if shown else f"{len(rest)} files"
             yield Node("file", words, _bytes(sum(part.size for part in rest)))
+
+
+def datasets_by_content(registry: Registry) -> dict[str, Release]:
+    """Return all registered datasets by the hash of their files; of equal ones the first."""
+    found: dict[str, Release] = {}
+    for name in registry.names("dataset"):
+        for release in registry.releases("dataset", name):
+            for sha256 in _hashes(release):
+                found.setdefault(sha256, release)
+    return found
 
 
 def _hashes(release: Release) -> Iterable[str]:

@@ -62,6 +62,48 @@ def push_model(
     InputError
         There is no model, a file differs from its card, or the metrics can't be read.
     """
+    known = {} if run is None else _heads_of_run(_result(run) / CARD) | _cards_of_steps(run)
+    result = _result(run) if run else None
+    return publish_model(
+        registry, folder, name,
+        results=_results(result / "metrics.json") if result else (),
+        properties=_properties(result / "properties.json") if result else (),
+        config=_text(run / "config.yaml") if run else "",
+        parents=parents, known=known, labels_bought=labels_bought, limits=limits,
+        progress=progress,
+    )  # fmt: skip
+
+
+def publish_model(
+    registry: Registry,
+    folder: Path,
+    name: str,
+    *,
+    results: Sequence[TestResult],
+    known: Mapping[str, Ancestor],
+    properties: Sequence[PropertyValue] = (),
+    config: str = "",
+    parents: Sequence[str] = (),
+    labels_bought: int | None = None,
+    limits: tuple[str, ...] = (),
+    progress: Progress = silent,
+) -> Release:
+    """Publish a model folder with what is known of it.
+
+    Parameters
+    ----------
+    registry, folder, name, parents, labels_bought, limits, progress
+        See `push_model`.
+    results, properties, config
+        Errors per head and test set, properties, and the run's configuration.
+    known
+        Datasets on the way from the sources to the heads, by hash.
+
+    Raises
+    ------
+    InputError
+        There is no model, or a file differs from its card.
+    """
     check_name(name)
     card = read_model_card(folder)
     for file in card.files:
@@ -71,17 +113,16 @@ def push_model(
     if extra:
         what = "is not in the model's card; remove it from the folder"
         raise InputError(*(Problem(str(folder / file), "", what) for file in extra))
-    result = _result(run) if run else None
     releases = [registry.release("model", reference) for reference in parents]
     content = ModelContent(
         name=name,
         parts=describe_parts(files),
         card=card,
-        results=_results(result / "metrics.json") if result else (),
-        properties=_properties(result / "properties.json") if result else (),
-        config=_text(run / "config.yaml") if run else "",
+        results=tuple(results),
+        properties=tuple(properties),
+        config=config,
         parents={str(release): release.sha256 for release in releases},
-        ancestors=tuple(_ancestors(card, run)),
+        ancestors=tuple(_ancestors(card, known)),
         gpu_hours=card.seconds / _SECONDS_PER_HOUR if card.device.startswith("cuda") else 0.0,
         labels_bought=labels_bought,
         limits=limits,
@@ -140,9 +181,8 @@ def _text(file: Path) -> str:
     return file.read_text(encoding="utf-8") if file.is_file() else ""
 
 
-def _ancestors(card: ModelCard, run: Path | None) -> Iterator[Ancestor]:
-    """Describe each head's training data and, as far as the run tells, what they came from."""
-    known = {} if run is None else _heads_of_run(_result(run) / CARD) | _cards_of_steps(run)
+def _ancestors(card: ModelCard, known: Mapping[str, Ancestor]) -> Iterator[Ancestor]:
+    """Describe each head's training data and, as far as is known, what they came from."""
     waiting = [
         known.get(head.sha256)
         or Ancestor(name=name, sha256=head.sha256, frames=head.frames, licence=head.licence,
@@ -171,11 +211,16 @@ def _cards_of_steps(run: Path) -> dict[str, Ancestor]:
             card = DatasetCard.model_validate(read_json(file))
         except ValueError:
             continue  # the card of something else
-        found[card.sha256] = Ancestor(
-            name=card.name, sha256=card.sha256, parents=card.parents, frames=card.frames,
-            licence=card.licence, source=card.source,
-        )  # fmt: skip
+        found[card.sha256] = ancestor_of(card)
     return found
+
+
+def ancestor_of(card: DatasetCard) -> Ancestor:
+    """Take from a dataset's card what a model's lineage keeps of it."""
+    return Ancestor(
+        name=card.name, sha256=card.sha256, parents=card.parents, frames=card.frames,
+        licence=card.licence, source=card.source,
+    )  # fmt: skip
 
 
 def _heads_of_run(file: Path) -> dict[str, Ancestor]:

@@ -58,7 +58,7 @@ def rendered_file(file: Path, models: Path) -> str:
     if text["kind"] == "coverage":  # the run that made the model is not here
         sets.append("training=[{name: tio2, path: data/tio2}]")
     config = load_checked_config(file, sets).config
-    return manifest_yaml(build_graph(config), config)
+    return manifest_yaml(build_graph(config, cluster=True, standing=True), config)
 
 
 def problems(manifest: dict[str, Any]) -> list[str]:
@@ -344,7 +344,9 @@ def test_what_is_not_said_stays_as_the_profile_has_it() -> None:
     config = load_checked_config(
         WORKFLOWS / "pretrain.yaml", ["resources={train: {gpu: 0}}"]
     ).config
-    manifest = yaml.safe_load(manifest_yaml(build_graph(config), config))
+    manifest = yaml.safe_load(
+        manifest_yaml(build_graph(config, cluster=True, standing=True), config)
+    )
     resources = templates(manifest)["train"]["script"]["resources"]
     assert resources["requests"] == {"cpu": "4", "memory": "16Gi"}
     assert resources["limits"] == {"memory": "16Gi"}

@@ -134,6 +134,7 @@ def test_what_can_not_be_pushed(registry: Registry, run: Path) -> None:
     write_json(run / "result/metrics.json", {"heads": {"water": {}}})
     with pytest.raises(InputError, match=r"metrics.json: can't be read as metrics"):
         push(registry, run)
+    (run / "result/metrics.json").unlink()
     write_text(run / "result/model/model.pt", "other weights")
     with pytest.raises(InputError, match="differs from its card"):
         push(registry, run)
