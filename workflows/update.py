@@ -10,9 +10,9 @@ import socket
 from pathlib import Path
 
 import yaml
+from lamflow.ops.audit import AuditParams, audit
 from lamflow.ops.conclude import conclude
 from lamflow.ops.decide import DecideParams, decide
-from lamflow.ops.audit import AuditParams, audit
 from lamflow.ops.grow import GrowParams, grow
 from lamflow.ops.look import LookParams, look
 from lamflow.ops.publish import PublishParams, publish
@@ -93,9 +93,7 @@ class _Builder:
         known = plan | {"decisions": decided["decisions"]}
         grown = add("grow", grow, self._training(), known, parts)
         known |= {port: grown[port] for port in ("growth", "model", "data")}
-        tested = add(
-            "audit", audit, AuditParams(**self.place, seed=config.seed), known, parts
-        )
+        tested = add("audit", audit, AuditParams(**self.place, seed=config.seed), known, parts)
         published = add(
             "publish",
             publish,
