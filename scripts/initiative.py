@@ -24,6 +24,7 @@ from lamflow.data.writer import DatasetWriter
 DATA = Path(__file__).parents[1] / "workflows/data"
 MODEL = "open/tiny"
 HARTREE = 27.211386  # eV
+SHIFT = 1.5  # eV per atom, between two functionals
 
 
 def main() -> int:
@@ -116,13 +117,9 @@ def _damaged(system: System) -> System:
 
 
 def _of_another_method(system: System) -> System:
-    """Labels in themselves consistent, of a method that makes all bonds much softer."""
+    """Labels that are right in themselves, with energies of another functional."""
     assert system.energies is not None  # noqa: S101
-    assert system.forces is not None  # noqa: S101
-    mean = system.energies.mean()
-    return replace(
-        system, energies=mean + 0.3 * (system.energies - mean), forces=0.3 * system.forces
-    )
+    return replace(system, energies=system.energies + SHIFT * system.natoms)
 
 
 if __name__ == "__main__":

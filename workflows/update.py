@@ -140,7 +140,8 @@ class _Builder:
         return self.graph.add(f"slot-{slot:02d}-vet", vet, params, plan)
 
     def _weigh(self, name: str, plan: dict[str, Origin], vetted: Step) -> Step:
-        params = WeighParams(**self.place, error_ratio=self.config.coverage.error_ratio)
+        config = self.config
+        params = WeighParams(**self.place, settings=config.coverage, seed=config.seed)
         inputs = plan | {"verdict": vetted["verdict"], "parts": vetted["parts"]}
         return self.graph.add(f"{name}-weigh", weigh, params, inputs)
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 from argo_checks import VERSIONS, reference_errors, schema_errors
 from argo_pods import Pods
@@ -27,6 +28,9 @@ _BODIES = {
     "submit": "WorkflowCreateRequest", "stop": "WorkflowStopRequest",
     "terminate": "WorkflowTerminateRequest", "suspend": "WorkflowSuspendRequest",
     "resume": "WorkflowResumeRequest", "retry": "WorkflowRetryRequest",
+    "from cron": "WorkflowSubmitRequest",
+    "cron create": "CreateCronWorkflowRequest", "cron update": "UpdateCronWorkflowRequest",
+    "cron suspend": "CronWorkflowSuspendRequest", "cron resume": "CronWorkflowResumeRequest",
 }  # fmt: skip
 
 
@@ -38,6 +42,7 @@ class Stub:
     url: str = ""
     workflows: dict[str, dict[str, Any]] = field(default_factory=dict)
     archived: dict[str, dict[str, Any]] = field(default_factory=dict)
+    crons: dict[str, dict[str, Any]] = field(default_factory=dict)
     failing: set[str] = field(default_factory=set)
     faults: list[int] = field(default_factory=list)
     hold: bool = False
@@ -63,6 +68,41 @@ class Stub:
         workflow["status"] = {"phase": "Running", "nodes": {}}
         self.workflows[name] = workflow
         return 200, workflow
+
+    def schedule(self, manifest: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Create a CronWorkflow; what it would start must be sound."""
+        name = manifest["metadata"]["name"]
+        if name in self.crons:
+            return 409, {"message": f'cronworkflows.argoproj.io "{name}" already exists'}
+        self.errors += reference_errors({"spec": manifest["spec"]["workflowSpec"]})
+        manifest["metadata"]["resourceVersion"] = "1"
+        self.crons[name] = manifest
+        return 200, manifest
+
+    def reschedule(self, name: str, manifest: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Replace a CronWorkflow, if the version is the one that is there."""
+        if manifest["metadata"].get("resourceVersion") != (
+            version := self.crons[name]["metadata"]["resourceVersion"]
+        ):
+            return 409, {"message": "the object has been modified"}
+        manifest["metadata"]["resourceVersion"] = str(int(version) + 1)
+        self.crons[name] = manifest
+        return 200, manifest
+
+    def start(self, name: str, options: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Start a workflow of a CronWorkflow, as Argo's controller and its server do."""
+        spec = self.crons[name]["spec"]
+        metadata = {**spec["workflowMetadata"], "name": options["name"], "namespace": NAMESPACE}
+        extra = dict(pair.split("=") for pair in options.get("labels", "").split(",") if pair)
+        metadata["labels"] = {
+            **metadata["labels"], "workflows.argoproj.io/cron-workflow": name, **extra
+        }  # fmt: skip
+        return self.submit({
+            "workflow": {
+                "apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": metadata,
+                "spec": spec["workflowSpec"],
+            }
+        })  # fmt: skip
 
     def act(self, name: str, verb: str) -> tuple[int, dict[str, Any]]:
         workflow = self.workflows[name]
@@ -179,6 +219,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         self._serve()
 
+    def do_DELETE(self) -> None:
+        self._serve()
+
     def log_message(self, *_: object) -> None:
         pass
 
@@ -202,7 +245,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _route(self, path: str, body: Any) -> None:
         stub, base = self.stub, f"/api/v1/workflows/{NAMESPACE}"
         name, _, verb = path.removeprefix(base).strip("/").partition("/")
-        if path.startswith("/api/v1/archived-workflows"):
+        if path.startswith(f"/api/v1/cron-workflows/{NAMESPACE}"):
+            self._route_cron(path.removeprefix(f"/api/v1/cron-workflows/{NAMESPACE}"), body)
+        elif path.startswith("/api/v1/archived-workflows"):
             uid = path.removeprefix("/api/v1/archived-workflows").strip("/")
             found: Any = {"items": list(stub.archived.values())}
             self._found(stub.archived.get(uid) if uid else found)
@@ -211,10 +256,11 @@ class _Handler(BaseHTTPRequestHandler):
         elif not path.startswith(base):
             self._answer(404, {"message": "no such page"})
         elif self.command == "POST":
-            self._check("submit", body)
-            self._answer(*stub.submit(body))
+            self._check("from cron" if name == "submit" else "submit", body)
+            started = (body["resourceName"], body["submitOptions"]) if name == "submit" else None
+            self._answer(*(stub.start(*started) if started else stub.submit(body)))
         elif not name:
-            self._answer(200, {"items": list(stub.workflows.values())})
+            self._answer(200, {"items": self._selected()})
         elif name not in stub.workflows:
             self._answer(404, {"message": f'workflows.argoproj.io "{name}" not found'})
         elif self.command == "PUT":
@@ -225,6 +271,39 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             stub.advance(stub.workflows[name])
             self._answer(200, stub.workflows[name])
+
+    def _selected(self) -> list[dict[str, Any]]:
+        """Workflows that the label selector of the request takes."""
+        query = parse_qs(self.path.partition("?")[2])
+        name, _, value = query.get("listOptions.labelSelector", [""])[0].partition("=")
+        return [
+            one
+            for one in self.stub.workflows.values()
+            if not value or one["metadata"].get("labels", {}).get(name) == value
+        ]
+
+    def _route_cron(self, path: str, body: Any) -> None:
+        stub = self.stub
+        name, _, verb = path.strip("/").partition("/")
+        if self.command == "POST":
+            self._check("cron create", body)
+            self._answer(*stub.schedule(body["cronWorkflow"]))
+        elif not name:
+            self._answer(200, {"items": list(stub.crons.values()) or None})
+        elif name not in stub.crons:
+            self._answer(404, {"message": f'cronworkflows.argoproj.io "{name}" not found'})
+        elif self.command == "DELETE":
+            del stub.crons[name]
+            self._answer(200, {})
+        elif self.command == "PUT" and not verb:
+            self._check("cron update", body)
+            self._answer(*stub.reschedule(name, body["cronWorkflow"]))
+        elif self.command == "PUT":
+            self._check(f"cron {verb}", body)
+            stub.crons[name]["spec"]["suspend"] = verb == "suspend"
+            self._answer(200, stub.crons[name])
+        else:
+            self._answer(200, stub.crons[name])
 
     def _found(self, document: Any) -> None:
         self._answer(200 if document else 404, document or {"message": "not found"})

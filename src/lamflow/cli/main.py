@@ -6,7 +6,17 @@ from typing import Annotated
 import typer
 
 from lamflow import __version__
-from lamflow.cli import configs, context, doctor, importer, publish, runs, site, submit
+from lamflow.cli import (
+    configs,
+    context,
+    doctor,
+    importer,
+    publish,
+    runs,
+    schedule,
+    site,
+    submit,
+)
 from lamflow.descriptors import open_missing_descriptors
 from lamflow.errors import LamflowError
 
@@ -45,6 +55,7 @@ for _command in (
     app.command()(_command)
 app.command("import")(importer.import_)
 app.add_typer(context.app, name="context")
+app.add_typer(schedule.app, name="schedule")
 app.add_typer(publish.models, name="models")
 app.add_typer(publish.datasets, name="datasets")
 

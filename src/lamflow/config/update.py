@@ -13,6 +13,7 @@ from lamflow.config.base import (
     PositiveNumber,
     StrictModel,
 )
+from lamflow.config.coverage import CoverageSettings
 from lamflow.config.location import Location
 from lamflow.config.model import Model
 from lamflow.config.run import Profiles, RunSettings
@@ -36,19 +37,11 @@ class AcceptSettings(StrictModel):
     dataset goes to quarantine."""
 
 
-class NoveltySettings(StrictModel):
-    """When a dataset has nothing new for the model; it is then recorded and not trained on."""
-
-    error_ratio: PositiveNumber = 1.5
-    """Largest zero-shot force error of the best head, relative to that head's error on its own
-    test set (no unit); the elements' reference energies are refitted before."""
-
-
 class HeadSettings(StrictModel):
     """Which heads learn the new data, and how much the others rehearse."""
 
     start: Literal["best", "fresh"] = "best"
-    """What a new head begins with: the head of the smallest zero-shot error, or random weights."""
+    """What a new head begins with: the head that fits the data best, or random weights."""
     join: dict[Name, Name] = Field(default_factory=dict)
     """Dataset in the inbox to the head that it is added to. Without an entry a dataset that is
     called as a head is added to it, and any other becomes a new head."""
@@ -88,8 +81,8 @@ class UpdateConfig(StrictModel):
     """How it is cleaned: what to do about each fault."""
     split: SplitSettings = SplitSettings()
     """How to hold out frames of it."""
-    coverage: NoveltySettings = NoveltySettings()
-    """When it has nothing new."""
+    coverage: CoverageSettings = CoverageSettings()
+    """How it is compared with what the model knows; what is covered is not trained on."""
     heads: HeadSettings = HeadSettings()
     """What learns it."""
     gate: GateSettings = GateSettings()

@@ -1,25 +1,17 @@
 """What the model knows of a dataset before it has learnt it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from pydantic import Field
-
 from lamflow.config.base import StrictModel
 from lamflow.data.card import read_card
-from lamflow.data.dataset import Dataset
-from lamflow.data.references import Baseline, dataset_references
-from lamflow.errors import InputError
-from lamflow.evaluate.predictor import DeepmdPredictor
-from lamflow.evaluate.zero_shot import zero_shot_errors
+from lamflow.files import write_json
 from lamflow.progress import Progress, silent
-from lamflow.registry.release import ModelContent
-from lamflow.train.finetune import best_head
-from lamflow.train.model_card import verified_file
+from lamflow.select.coverage import VERDICT, CoverageLimits, assess_coverage
 from lamflow.update.base import Base
 
-_CHUNK = 200
+_COVERED = "covered"
 
 
 class Novelty(StrictModel):
@@ -29,53 +21,23 @@ class Novelty(StrictModel):
     """Whether it has nothing new."""
     reason: str = ""
     """Why, in words."""
-    ratio: float | None = None
-    """Zero-shot error of the best head over its error on its own test set; null: not measured."""
+    share: float | None = None
+    """Share of its frames that are covered, 0 to 1; null: not measured."""
     best_head: str | None = None
-    """Head with the smallest zero-shot error; null: none could be tested."""
-    zero_shot: dict[str, dict[str, Any]] = Field(default={})
-    """Per head, its errors on the training frames, the elements' reference energies refitted (see
-    `lamflow.evaluate.zero_shot`)."""
-
-
-def zero_shot_by_head(
-    base: Base, data: Path, progress: Progress = silent
-) -> dict[str, dict[str, Any]]:
-    """Measure each head of a model on frames that it has not learnt.
-
-    Parameters
-    ----------
-    base
-        The version.
-    data
-        Labelled frames; references are refitted to the same ones.
-    progress
-        Told heads.
-    """
-    dataset = Dataset.open(data)
-    baseline = Baseline(dataset_references(dataset))
-    errors = {}
-    for number, head in enumerate(base.content.card.heads):
-        progress(number, len(base.content.card.heads), {"head": head})
-        predictor = DeepmdPredictor(verified_file(base.folder, f"frozen/{head}.pth"))
-        errors[head] = zero_shot_errors(
-            predictor, dataset.systems(_CHUNK), dataset.systems(_CHUNK), baseline
-        )
-    return errors
-
-
-def best_of(errors: dict[str, dict[str, Any]]) -> str | None:
-    """Return the head with the smallest error; None if none could be measured."""
-    try:
-        return best_head(errors)
-    except InputError:
-        return None
+    """Head that fits it best; null: none knows all its elements."""
 
 
 def weigh(
-    base: Base | None, parts: Path, *, error_ratio: float, progress: Progress = silent
+    base: Base | None,
+    parts: Path,
+    coverage: Path,
+    scratch: Path,
+    limits: CoverageLimits,
+    seed: int,
+    *,
+    progress: Progress = silent,
 ) -> Novelty:
-    """Compare a dataset with what the base knows.
+    """Compare a dataset with what the base knows (see `lamflow.select.coverage`).
 
     Parameters
     ----------
@@ -83,42 +45,56 @@ def weigh(
         The version before; None: all is new.
     parts
         Folder with ``train/`` of the dataset.
-    error_ratio
-        The dataset is covered if the best head's zero-shot force error (energy where there are no
-        forces) is at most this many times the head's error on its own test set.
+    coverage
+        Gets ``coverage.json`` and, where a comparison was made, what belongs to it.
+    scratch
+        For what is not kept.
+    limits, seed
+        How much is looked at, and which.
     """
-    if base is None:
-        return Novelty(reason="there is no version yet")
     train = parts / "train"
+    if base is None:
+        return _unknown(coverage, "there is no version yet")
     new = sorted(set(read_card(train).elements) - set(base.content.card.type_map))
     if new:
-        return Novelty(reason=f"elements that the model does not know: {', '.join(new)}")
-    errors = zero_shot_by_head(base, train, progress)
-    head = best_of(errors)
-    if head is None:
-        return Novelty(reason="no head could be tested on it", zero_shot=errors)
-    ratio, words = _ratio(base.content, head, errors[head])
+        return _unknown(coverage, f"elements that the model does not know: {', '.join(new)}")
+    training = {head: _taught(base, head, scratch) for head in base.content.card.heads}
+    found = assess_coverage(
+        {"1": base.folder}, training, train, coverage, scratch / "subset", scratch, limits, seed,
+        progress=progress,
+    )  # fmt: skip
     return Novelty(
-        covered=ratio <= error_ratio,
-        reason=words,
-        ratio=ratio if np.isfinite(ratio) else None,
-        best_head=head,
-        zero_shot=errors,
+        covered=found["verdict"] == _COVERED,
+        reason=_words(found),
+        share=found["fraction_covered"],
+        best_head=found["head"],
     )
 
 
-def _ratio(content: ModelContent, head: str, errors: dict[str, Any]) -> tuple[float, str]:
-    """Return the error on new data over that on the head's own test set, and say it in words."""
-    for key, name, unit in (
-        ("force_rmse_meV_per_A", "force", "meV/Å"),
-        ("energy_rmse_meV_per_atom", "energy", "meV/atom"),
-    ):
-        own = [r.errors[key] for r in content.results if r.head == head and r.errors.get(key)]
-        if own and errors.get(key) is not None:
-            known = max(float(value) for value in own if value is not None)
-            ratio = float(errors[key]) / known
-            return ratio, (
-                f"zero-shot {name} error of head {head}: {errors[key]:.3g} {unit}, {ratio:.2g} "
-                f"times that on its own test set"
-            )
-    return float("inf"), f"head {head} has no error to compare with"
+def _unknown(coverage: Path, why: str) -> Novelty:
+    novelty = Novelty(reason=why)
+    write_json(coverage / VERDICT, {"verdict": "new", "why": why})
+    return novelty
+
+
+def _taught(base: Base, head: str, scratch: Path) -> Path:
+    """Put links to a head's training data and test set side by side, as a split does."""
+    folder = scratch / "taught" / head
+    folder.mkdir(parents=True, exist_ok=True)
+    tested = [r for r in base.content.results if r.head == head and r.sha256]
+    sets = {"train": base.data.train(base.content, head)}
+    if tested:
+        sha256 = str(tested[0].sha256)
+        sets["test"] = base.data.folder(sha256, f"test set {tested[0].test_set}")
+    for part, path in sets.items():
+        (folder / part).unlink(missing_ok=True)
+        (folder / part).symlink_to(path)
+    return folder
+
+
+def _words(found: Mapping[str, Any]) -> str:
+    low, high = found["interval"]
+    return (
+        f"{found['verdict']}: {found['fraction_covered']:.0%} of {found['frames']} frames "
+        f"({low:.0%} to {high:.0%}) are as head {found['head']} knows them"
+    )

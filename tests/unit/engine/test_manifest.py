@@ -49,6 +49,7 @@ def rendered_file(file: Path, models: Path) -> str:
     """
     text = yaml.safe_load(file.read_text())
     keys = [key for key in ("model", "teacher") if names_model(text.get(key))]
+    keys = [] if text["kind"] == "update" else keys  # there it is a name in the registry
     if keys and not models.exists():
         write_model_folder(models, "mol3bpa", "nbmotaw", "tio2", type_map=DEMO_ELEMENTS)
         shutil.copytree(WORKFLOWS, models.parent / "workflows")
