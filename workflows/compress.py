@@ -6,6 +6,7 @@ from lamflow.ops.compress import CompressParams, compress
 from lamflow.ops.compress_report import CompressReportParams, compress_report
 
 from lamflow.config.compress import CompressConfig
+from lamflow.config.model_ref import is_stage
 from lamflow.config.portable import portable
 from lamflow.engine.graph import Graph
 from lamflow.engine.inputs import model_source_of, source_of
@@ -21,7 +22,8 @@ def build(config: CompressConfig) -> Graph:
         There is no such model or head, or it can't be compressed.
     """
     source = model_source_of(config.model)
-    refuse_early(Path(source.location), config.head, compress=config.compress)
+    if not is_stage(source.location):
+        refuse_early(Path(source.location), config.head, compress=config.compress)
     graph = Graph(config.kind, config.name)
     made = graph.add(
         "compress",

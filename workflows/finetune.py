@@ -1,7 +1,6 @@
 """`kind: finetune`: clean → split → zero-shot test → train beside replayed data → test → report."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -20,8 +19,7 @@ from lamflow.config.finetune import FinetuneConfig, OldTest
 from lamflow.config.portable import portable
 from lamflow.config.train import TrainSettings
 from lamflow.engine.graph import Graph, Origin, Output, Step
-from lamflow.engine.inputs import model_source_of, source_of
-from lamflow.train.given import open_model
+from lamflow.engine.inputs import model_source_of, network_of, source_of
 
 _SCRATCH_RATE = TrainSettings(steps=1).learning_rate
 
@@ -213,7 +211,7 @@ class _Builder:
         params = PretrainParams(
             name=f"{config.name}-scratch",
             weights={spec.name: spec.weight for spec in config.used},
-            model=open_model(Path(self.model.location)).card.model,
+            model=network_of(self.model),
             settings=settings,
         )
         model = self.graph.add("train-scratch", pretrain, params, groups={"data": self.new})

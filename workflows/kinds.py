@@ -13,6 +13,7 @@ _BUILDERS = {
     "evaluate": "lamflow.workflows.evaluate",
     "finetune": "lamflow.workflows.finetune",
     "learn": "lamflow.workflows.learn",
+    "pipeline": "lamflow.workflows.pipeline",
     "pretrain": "lamflow.workflows.pretrain",
     "update": "lamflow.workflows.update",
 }

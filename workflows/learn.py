@@ -26,12 +26,11 @@ from lamflow.config.finetune import BEST
 from lamflow.config.learn import LearnConfig
 from lamflow.data.elements import sorted_symbols
 from lamflow.engine.graph import Graph, Origin, Output, Step
-from lamflow.engine.inputs import model_source_of, source_of
+from lamflow.engine.inputs import model_source_of, network_of, source_of
 from lamflow.engine.operator import Operator
 from lamflow.errors import InputError
 from lamflow.learn.frames import read_structures
 from lamflow.train import presets
-from lamflow.train.given import open_model
 from lamflow.train.protocol import SINGLE_HEAD
 
 _SEEDS_OF_ITERATION = 100_000
@@ -208,7 +207,7 @@ class _Builder:
         settings = config.train.model_dump(exclude={"committee"}) | {"seed": config.seed}
         params = TrainMemberParams(
             name=f"{config.name}-scratch",
-            model=open_model(Path(self.pretrained.location)).card.model,
+            model=network_of(self.pretrained),
             type_map=self.type_map,
             settings=settings,
         )

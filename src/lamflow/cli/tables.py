@@ -6,6 +6,7 @@ from typing import Any
 
 from lamflow.files import read_json
 
+_SHOWN = 4
 _COLUMNS = (
     ("energy RMSE", "energy_rmse_meV_per_atom"),
     ("force RMSE", "force_rmse_meV_per_A"),
@@ -59,11 +60,16 @@ def print_plan(kind: str, name: str, steps: Sequence[Mapping[str, Any]]) -> None
     for step in steps:
         about = "" if step["done"] else _about(step["seconds"])
         state = "done" if step["done"] else "to do"
-        table.add_row(step["name"], step["operator"], ", ".join(step["needs"]), state, about)
+        table.add_row(step["name"], step["operator"], _few(step["needs"]), state, about)
     print(table)
     known = [step["seconds"] for step in steps if not step["done"] and step["seconds"] is not None]
     todo = sum(not step["done"] for step in steps)
     print(f"{todo} of {len(steps)} steps to do; those known take about {duration(sum(known))}")
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f", … ({len(names) - _SHOWN} more)" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
 
 
 def _about(seconds: float | None) -> str:

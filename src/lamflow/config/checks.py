@@ -16,7 +16,8 @@ from lamflow.config.finetune import FinetuneConfig, head_findings
 from lamflow.config.loader import Draft, LoadedConfig, read_draft
 from lamflow.config.location import is_remote
 from lamflow.config.model import ModelSpec
-from lamflow.config.model_ref import NamesModel
+from lamflow.config.model_ref import NamesModel, is_stage
+from lamflow.config.pipeline import PipelineConfig
 from lamflow.config.pretrain import PretrainConfig
 from lamflow.config.rules import Finding
 from lamflow.data.frames import System
@@ -31,13 +32,16 @@ _SHOWN = 80
 
 
 def load_checked_config(
-    path: Path, overrides: Sequence[str] = (), fetch: Fetch | None = None
+    path: Path,
+    overrides: Sequence[str] = (),
+    fetch: Fetch | None = None,
+    stages: Sequence[str] = (),
 ) -> LoadedConfig:
     """Read a config, check its form and open the data that it names.
 
     Parameters
     ----------
-    path, overrides
+    path, overrides, stages
         See `load_config`.
     fetch
         Gives a local copy of data at an ``s3://`` address, such as
@@ -48,7 +52,7 @@ def load_checked_config(
     InputError
         With every problem of the file and of the data.
     """
-    draft = read_draft(path, overrides)
+    draft = read_draft(path, overrides, stages)
     known = {problem.key for problem in draft.problems}
     problems = [
         Problem(draft.document.where(loc), dotted(loc), what)
@@ -75,12 +79,34 @@ def _findings(draft: Draft, fetch: Fetch | None) -> Iterator[Finding]:
                 yield from _data_findings(error, loc, location)
     if draft.model is not None:
         yield from _model_findings(draft.model, draft.datasets, elements)
+    yield from _kind_findings(draft, fetch, elements)
+
+
+def _kind_findings(
+    draft: Draft, fetch: Fetch | None, elements: Mapping[int, Sequence[str]]
+) -> Iterator[Finding]:
+    """Look at what only some kinds have."""
     if isinstance(draft.config, PretrainConfig) and not draft.problems:
         yield from _trainer_findings(draft.config, draft, elements)
     if draft.config is not None and fetch is not None and not draft.problems:
         yield from _given_models(draft.config, draft, fetch)
     if isinstance(draft.config, EvaluateConfig) and fetch is not None and not draft.problems:
         yield from _head_findings(draft.config, fetch)
+    if isinstance(draft.config, PipelineConfig):
+        yield from _stage_findings(draft.config, fetch)
+
+
+def _stage_findings(config: PipelineConfig, fetch: Fetch | None) -> Iterator[Finding]:
+    """Check the file of each stage as if it were submitted alone."""
+    earlier: list[str] = []
+    for index, stage in enumerate(config.stages):
+        try:
+            if stage.kind() == config.kind:
+                raise InputError("is a pipeline itself; list its stages here instead")
+            load_checked_config(Path(stage.file), stage.overrides(), fetch, earlier)
+        except InputError as error:
+            yield from ((("stages", index, "file"), str(problem)) for problem in error.problems)
+        earlier.append(stage.name)
 
 
 def _given_models(config: BaseModel, draft: Draft, fetch: Fetch) -> Iterator[Finding]:
@@ -94,7 +120,7 @@ def _given_models(config: BaseModel, draft: Draft, fetch: Fetch) -> Iterator[Fin
         for key in loc:
             value = value[key] if isinstance(key, int) else getattr(value, key)
         try:
-            if value is None:
+            if value is None or is_stage(value):
                 continue
             model = open_model(find_model(value, fetch))
         except InputError as error:
@@ -108,6 +134,8 @@ def _head_findings(config: EvaluateConfig, fetch: Fetch) -> Iterator[Finding]:
     """Look whether the model has the heads that are to be tested."""
     from lamflow.train.given import find_model, open_model
 
+    if is_stage(config.model):
+        return  # not there yet
     try:
         given = open_model(find_model(config.model, fetch))
     except InputError:

@@ -14,6 +14,7 @@ _KINDS = {
     "evaluate": "lamflow.config.evaluate:EvaluateConfig",
     "finetune": "lamflow.config.finetune:FinetuneConfig",
     "learn": "lamflow.config.learn:LearnConfig",
+    "pipeline": "lamflow.config.pipeline:PipelineConfig",
     "pretrain": "lamflow.config.pretrain:PretrainConfig",
     "update": "lamflow.config.update:UpdateConfig",
 }

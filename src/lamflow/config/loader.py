@@ -84,7 +84,9 @@ def _order(problem: Problem) -> tuple[str, int]:
     return (name, int(line)) if line.isdecimal() else (problem.where, 0)
 
 
-def load_config(path: Path, overrides: Sequence[str] = ()) -> LoadedConfig:
+def load_config(
+    path: Path, overrides: Sequence[str] = (), stages: Sequence[str] = ()
+) -> LoadedConfig:
     """Read a config and check its form; data is not looked at (see `lamflow.config.checks`).
 
     Parameters
@@ -93,17 +95,19 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> LoadedConfig:
         YAML file; relative paths in it start from its folder.
     overrides
         ``a.b=value`` assignments that change it.
+    stages
+        Stages of a pipeline whose models it may name, as ``stage:NAME``.
 
     Raises
     ------
     InputError
         With every problem that was found.
     """
-    return read_draft(path, overrides).finish()
+    return read_draft(path, overrides, stages).finish()
 
 
-def read_draft(path: Path, overrides: Sequence[str] = ()) -> Draft:
-    """Read a config and note what is wrong with its form.
+def read_draft(path: Path, overrides: Sequence[str] = (), stages: Sequence[str] = ()) -> Draft:
+    """Read a config and note what is wrong with its form; see `load_config`.
 
     Raises
     ------
@@ -116,7 +120,9 @@ def read_draft(path: Path, overrides: Sequence[str] = ()) -> Draft:
     for assignment in overrides:
         override.apply(document, assignment)
     model = _model(document)
-    context = {"folder": path.absolute().parent, "environment": os.environ}
+    context = {
+        "folder": path.absolute().parent, "environment": os.environ, "stages": tuple(stages)
+    }  # fmt: skip
     problems = list(document.problems)
     config: BaseModel | None = None
     try:

@@ -12,6 +12,8 @@ from lamflow.errors import InputError
 
 MODEL_SUFFIXES = (".pt", ".pth")
 """A checkpoint, and a frozen model."""
+STAGE = "stage:"
+"""What a reference to the model of an earlier stage of a pipeline begins with."""
 _CARD = "card.json"
 
 
@@ -30,13 +32,25 @@ def names_model(value: Any) -> bool:
 
     if not isinstance(value, str):
         return False
-    return is_reference(value) or "/" in value or value.endswith(MODEL_SUFFIXES)
+    if is_stage(value) or is_reference(value):
+        return True
+    return "/" in value or value.endswith(MODEL_SUFFIXES)
+
+
+def is_stage(reference: str) -> bool:
+    """Whether a reference means the model of a stage of a pipeline, which is not there yet."""
+    return reference.startswith(STAGE)
 
 
 def _resolve(text: str, info: ValidationInfo) -> str:
     """Make a path absolute and look whether a model is there; check a reference's form."""
     from lamflow.registry.names import is_reference, parse_reference
 
+    if is_stage(text):
+        if text.removeprefix(STAGE) not in (info.context or {}).get("stages", ()):
+            raise _fail("'{text}' names a stage of a pipeline; only `kind: pipeline` has them, and "
+                        "its `stages:` say model: NAME", text=text)  # fmt: skip
+        return text
     if is_reference(text):
         try:
             parse_reference(text)

@@ -1,6 +1,9 @@
 """What a run would do and about how long it may take, before it is started."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from lamflow.engine.graph import Graph, Step
@@ -9,13 +12,24 @@ from lamflow.engine.state import is_done
 from lamflow.files import read_json
 
 
-def estimate_steps(graph: Graph, run: RunFolder, base: Path) -> list[dict[str, Any]]:
-    """Tell for each step whether it is done, and else how long it took the last time.
+@dataclass(frozen=True)
+class _Past:
+    """A step that was run here: its name, its work (see `_work`) and the time it took, s."""
 
-    Times come from runs below `base` on this machine: of a step of the same operator, scaled by
-    training steps where it has such a number. A step that was never run here has no estimate.
+    name: str
+    work: float
+    seconds: float
+
+
+def estimate_steps(graph: Graph, run: RunFolder, base: Path) -> list[dict[str, Any]]:
+    """Tell for each step whether it is done, and else about how long it may take.
+
+    Times come from runs below `base` on this machine: of the step of the same name in the newest
+    run, with or without the name of a pipeline's stage before it, else the median of the same
+    operator's; scaled by steps of training or dynamics. A step whose operator was never run here
+    has no estimate.
     """
-    past = _past_records(base)
+    past = _past_steps(base)
     return [
         {
             **plain,
@@ -26,22 +40,42 @@ def estimate_steps(graph: Graph, run: RunFolder, base: Path) -> list[dict[str, A
     ]
 
 
-def _past_records(base: Path) -> dict[str, list[dict[str, Any]]]:
-    """Records of finished steps by operator, newest run first."""
-    past: dict[str, list[dict[str, Any]]] = {}
+def _past_steps(base: Path) -> dict[str, list[_Past]]:
+    """Finished steps by operator, newest run first."""
+    past: dict[str, list[_Past]] = {}
     for run in list_runs(base):
+        params = _params(run)
         for file in sorted(run.path.glob("steps/*/outputs/step.json")):
             record = read_json(file)
-            past.setdefault(record["operator"], []).append(record)
+            seconds = float(record["finished"] - record["started"])
+            found = _Past(record["name"], _work(params.get(record["key"], {})), seconds)
+            past.setdefault(record["operator"], []).append(found)
     return past
 
 
-def _estimate(step: Step, past: list[dict[str, Any]]) -> float | None:
+def _params(run: RunFolder) -> dict[str, Mapping[str, Any]]:
+    """Parameters of a run's steps by key; of steps of an earlier configuration nothing is known."""
+    file = run.path / "graph.json"
+    if not file.is_file():
+        return {}
+    return {step["key"]: step["params"] for step in read_json(file)["steps"]}
+
+
+def _work(params: Mapping[str, Any]) -> float:
+    """What the time of a step grows with: steps of training or dynamics, times runs; else 1."""
+    settings = params.get("settings") or params.get("md") or {}
+    steps = settings.get("steps") if isinstance(settings, Mapping) else None
+    runs = params.get("runs")
+    return float(steps if isinstance(steps, int) else 1) * (runs if isinstance(runs, int) else 1)
+
+
+def _estimate(step: Step, past: Sequence[_Past]) -> float | None:
     if not past:
         return None
-    same = [record for record in past if record["name"] == step.name] or past
-    seconds = float(same[0]["finished"] - same[0]["started"])
-    settings = getattr(step.params, "settings", None)
-    steps = settings.get("steps") if isinstance(settings, dict) else None
-    before = same[0]["numbers"].get("steps")
-    return round(seconds * steps / before, 1) if steps and before else round(seconds, 1)
+    work = _work(step.params.model_dump(mode="json"))
+    same = [one for one in past if _same(one.name, step.name)]
+    return round(median(one.seconds * work / one.work for one in same[:1] or past), 1)
+
+
+def _same(one: str, other: str) -> bool:
+    return one == other or one.endswith(f"-{other}") or other.endswith(f"-{one}")

@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+from lamflow.config.base import JsonObject
 from lamflow.config.location import is_remote
+from lamflow.config.model_ref import is_stage
 from lamflow.engine.graph import Source
+from lamflow.errors import InputError, Problem
 
 
 def source_of(location: str) -> Source:
@@ -25,7 +28,28 @@ def model_source_of(reference: str) -> Source:
     """
     from lamflow.train.given import find_model
 
+    if is_stage(reference):
+        return Source(reference, reference)  # `workflows/pipeline.py` puts the output in its place
     return Source.local(find_model(reference, _fetch))
+
+
+def network_of(model: Source) -> JsonObject:
+    """Return DeePMD-kit's model section of a trained model, to train the same from scratch.
+
+    Raises
+    ------
+    InputError
+        The model is that of a stage of a pipeline, which is not there before the run.
+    """
+    from lamflow.train.given import open_model
+
+    if is_stage(model.location):
+        what = (
+            "needs to know the network before the run, and the model comes from another stage; "
+            "set: {compare_scratch: false} in this stage"
+        )
+        raise InputError(Problem(model.location, "compare_scratch", what))
+    return open_model(Path(model.location)).card.model
 
 
 def _fetch(location: str) -> Path:
