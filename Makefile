@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 
-.PHONY: help setup demo test test-fast test-cloud lint format manifests docs images cluster-up ci clean
+.PHONY: help setup demo demo-pipeline test test-fast test-cloud lint format manifests docs images cluster-up ci clean
 
 help:  ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -17,6 +17,9 @@ $(STAMP): pyproject.toml scripts/setup.sh
 
 demo: $(STAMP)  ## pretrain a model on three public DFT sets and write a report (about 10 minutes)
 	$(BIN)/lamflow submit workflows/pretrain.yaml
+
+demo-pipeline: $(STAMP)  ## the whole chain: real data in, a small fast model and one report out
+	$(BIN)/lamflow submit workflows/pipeline.yaml
 
 test: $(STAMP)  ## all tests, slow ones too
 	$(BIN)/python -m pytest

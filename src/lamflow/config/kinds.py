@@ -18,7 +18,7 @@ _KINDS = {
     "pretrain": "lamflow.config.pretrain:PretrainConfig",
     "update": "lamflow.config.update:UpdateConfig",
 }
-_LATER: tuple[str, ...] = ("distill", "pipeline")
+_LATER: tuple[str, ...] = ("distill",)
 
 
 def names() -> list[str]:
