@@ -21,6 +21,8 @@ class CheckParams(StrictModel):
     """Error above which a frame is not worth a label, eV/Å."""
     converged: Converged
     """When the loop is over."""
+    stages: int = 1
+    """Stages of the exploration; the loop is over when the last has converged."""
     seed: int
     """Decides which points the parity plots show."""
 
@@ -46,8 +48,9 @@ def check(params: CheckParams, io: StepIO) -> Mapping[str, Any]:
         pass_on(io.inputs["checked"], io.inputs["previous"], io.outputs)
     else:
         rules = Rules(
-            params.iteration, params.force_error, params.failed_error, params.converged, params.seed
-        )
+            params.iteration, params.force_error, params.failed_error, params.converged,
+            params.seed, params.stages,
+        )  # fmt: skip
         state = check_models(
             io.groups["models"], io.groups.get("before", {}), io.inputs["labels"],
             io.inputs.get("labels_before"), io.inputs.get("test"), io.inputs.get("chosen"),

@@ -25,6 +25,8 @@ class ExploreParams(StrictModel):
     """Longest time of one trajectory, s."""
     failures: float
     """Largest fraction of trajectories that may fail."""
+    stage: int = 1
+    """Stage of the loop in which this is done; in others nothing is."""
 
 
 @operator(
@@ -35,9 +37,10 @@ class ExploreParams(StrictModel):
     numbers=("frames", "complete", "guarded", "failed"),
 )
 def explore(params: ExploreParams, io: StepIO) -> Mapping[str, int]:
-    """Explore from every structure; guards end trajectories that leave the physics."""
+    """Explore from the structures; guards end trajectories that leave the physics."""
     folder = io.outputs["explored"]
-    if read_state(io.inputs["checked"]).stop:
+    state = read_state(io.inputs["checked"])
+    if state.stop or state.stage != params.stage:
         done = nothing_explored(folder)
     else:
         done = explore_structures(

@@ -1,6 +1,7 @@
 """The graph of each workflow kind."""
 
 from importlib import import_module
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -39,3 +40,10 @@ def build_graph(config: BaseModel, *, cluster: bool = False, standing: bool = Fa
     options = {"cluster": cluster, "standing": standing} if kind in _LOOKING else {}
     graph: Graph = build(config, **options)
     return graph
+
+
+def at_most(config: BaseModel) -> tuple[dict[str, Any], str] | None:
+    """The most that a run may cost, as numbers and in words; None for kinds without a loop."""
+    kind: str = config.kind  # type: ignore[attr-defined]
+    told = getattr(import_module(_BUILDERS[kind]), "at_most", None)
+    return None if told is None else told(config)

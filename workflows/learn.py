@@ -4,7 +4,7 @@ The loop is unrolled up to `budget.iterations`. Once it is over, the steps that 
 what they got. Keys of an iteration do not depend on how many follow.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from lamflow.engine.graph import Graph, Origin, Output, Step
 from lamflow.engine.inputs import model_source_of, network_of, source_of
 from lamflow.engine.operator import Operator
 from lamflow.errors import InputError
+from lamflow.learn.cost import most
 from lamflow.learn.frames import read_structures
 from lamflow.train import presets
 from lamflow.train.protocol import SINGLE_HEAD
@@ -56,6 +57,16 @@ def build(config: LearnConfig) -> Graph:
         Structures can't be read, or the labeller can't label them.
     """
     return _Builder(config).build()
+
+
+def at_most(config: LearnConfig) -> tuple[dict[str, Any], str]:
+    """Tell what the loop may cost, as numbers and in words; see `lamflow.learn.cost`."""
+    frames = {
+        spec.name: len(read_structures({spec.name: Path(source_of(spec.path).location)}))
+        for spec in config.structures
+    }
+    limits = most(config, frames)
+    return asdict(limits), limits.sentence(config.label.engine)
 
 
 class _Builder:
@@ -131,9 +142,10 @@ class _Builder:
                     seed=self._seed(number),
                     walltime_s=60 * spec.walltime,
                     failures=self.config.converged.failures,
+                    stage=spec.stage,
                 ),
                 {"checked": before.check["checked"], "model": before.check["model"]},
-                self._structures(),
+                self._structures(spec.structures),
             )["explored"]
             for spec in self.config.explore
         }
@@ -156,7 +168,11 @@ class _Builder:
             )["labels"]
             for share in shares
         }  # fmt: skip
-        datasets = self.datasets if previous is None else {}
+        datasets = {
+            spec.name: self.datasets[spec.name]
+            for spec in self.config.datasets
+            if spec.iteration == number
+        }
         return self.graph.add(
             f"{name}-gather",
             gather,
@@ -264,6 +280,7 @@ class _Builder:
             force_error=self.config.select.force_error,
             failed_error=self.config.select.hopeless,
             converged=self.config.converged,
+            stages=self.config.stages,
             seed=self.config.seed,
         )
         return self.graph.add(f"{name}-check", check, params, inputs, groups)
@@ -313,8 +330,9 @@ class _Builder:
         params = CleanParams(name=name, format=fmt, type_map=type_map)
         return self.graph.add(f"clean-{name}", clean, params, {"raw": source_of(path)})["dataset"]
 
-    def _structures(self) -> dict[str, dict[str, Origin]]:
-        return {"structures": self.structures}
+    def _structures(self, names: tuple[str, ...] = ()) -> dict[str, dict[str, Origin]]:
+        chosen = {n: place for n, place in self.structures.items() if not names or n in names}
+        return {"structures": chosen}
 
     def _seed(self, number: int) -> int:
         """Seed of an iteration; members and trajectories count on from it."""

@@ -96,15 +96,20 @@ def plan(
 ) -> None:
     """Show the steps of a workflow, which are done already, and how long the rest may take."""
     from lamflow.engine.estimate import estimate_steps
+    from lamflow.workflows.kinds import at_most
 
-    _, graph = _load(file, overrides)
+    loaded, graph = _load(file, overrides)
     steps = estimate_steps(graph, _run_folder(name or graph.name), Path.cwd())
+    most = at_most(loaded.config)
     if as_json:
-        print(json.dumps({"run": name or graph.name, "kind": graph.kind, "steps": steps}))
+        told = {"run": name or graph.name, "kind": graph.kind, "steps": steps}
+        print(json.dumps(told | ({"at_most": most[0]} if most else {})))
         return
     from lamflow.cli.tables import print_plan
 
     print_plan(graph.kind, name or graph.name, steps)
+    if most:
+        print(most[1])
 
 
 def load_checked(file: Path, overrides: list[str] | None) -> "LoadedConfig":

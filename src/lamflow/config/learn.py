@@ -85,6 +85,14 @@ class _ReferenceOrMapping:
 Pretrained = Annotated[PretrainedSpec, BeforeValidator(_from_path), _ReferenceOrMapping()]
 
 
+class LabelledSpec(DatasetSpec):
+    """Labelled frames of the user's, and when they join."""
+
+    iteration: Annotated[Integer, Field(ge=0, le=99)] = 0
+    """Iteration whose training they join, 0: the first one. What earlier iterations did stays as
+    it is, so frames can be added to a loop that is half done."""
+
+
 class Budget(StrictModel):
     """What the loop may cost; raising it and submitting again goes on from there."""
 
@@ -144,7 +152,7 @@ class LearnConfig(StrictModel):
     """When the loop is over before the budget is."""
     start: StartSettings = StartSettings()
     """The first labels, where `datasets` gives none."""
-    datasets: Annotated[tuple[DatasetSpec, ...], AfterValidator(_distinct)] = ()
+    datasets: Annotated[tuple[LabelledSpec, ...], AfterValidator(_distinct)] = ()
     """Frames that are labelled already, by the same method as `label`; optional."""
     test: Location | None = None
     """Labelled frames that only test; without it, the labels held out by select.hold_out do."""
@@ -182,6 +190,33 @@ class LearnConfig(StrictModel):
         return self
 
     @model_validator(mode="after")
+    def _explorable(self) -> Self:
+        known = {spec.name for spec in self.structures}
+        for spec in self.explore:
+            if unknown := sorted(set(spec.structures) - known):
+                raise PydanticCustomError(
+                    "structures",
+                    "explore {name} names structure {unknown}; there are {known}",
+                    {"name": spec.name, "unknown": unknown[0], "known": ", ".join(sorted(known))},
+                )
+        stages = {spec.stage for spec in self.explore}
+        if missing := sorted(set(range(1, self.stages + 1)) - stages):
+            raise PydanticCustomError(
+                "stages",
+                "nothing is explored in stage {missing}; number the stages 1, 2, ...",
+                {"missing": missing[0]},
+            )
+        late = [spec for spec in self.datasets if spec.iteration > self.budget.iterations]
+        if late:
+            raise PydanticCustomError(
+                "datasets",
+                "dataset {name} joins in iteration {iteration}, after the last one; raise "
+                "budget.iterations",
+                {"name": late[0].name, "iteration": late[0].iteration},
+            )
+        return self
+
+    @model_validator(mode="after")
     def _affordable(self) -> Self:
         if self.first_labels >= self.budget.labels:
             raise PydanticCustomError(
@@ -197,7 +232,13 @@ class LearnConfig(StrictModel):
         """Frames labelled before the first iteration."""
         if self.start.frames is not None:
             return self.start.frames
-        return 0 if self.datasets else self.select.labels
+        begins = any(spec.iteration == 0 for spec in self.datasets)
+        return 0 if begins else self.select.labels
+
+    @property
+    def stages(self) -> int:
+        """Number of stages of the exploration."""
+        return max(spec.stage for spec in self.explore)
 
     def allowance(self, iteration: int) -> int:
         """Return how many frames may have been labelled by the end of an iteration.

@@ -44,6 +44,11 @@ class ExploreSpec(StrictModel):
     """Settings of the explorer, such as steps, temperature_K and timestep_fs of md."""
     runs: PositiveInteger = 1
     """Trajectories from each structure, of different seeds."""
+    structures: tuple[str, ...] = ()
+    """Names of the structures to start from; all if none is given."""
+    stage: PositiveInteger = 1
+    """Stage of the loop in which this is done. Stages count from 1; when one has converged the next
+    begins, such as a higher temperature, and the loop is over after the last."""
     walltime: PositiveNumber = 60.0
     """Longest time of one trajectory, minutes."""
 

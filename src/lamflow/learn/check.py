@@ -46,6 +46,8 @@ class Rules:
         When the loop is over.
     seed
         Decides which points the parity plots show.
+    stages
+        Stages of the exploration.
     """
 
     iteration: int
@@ -53,6 +55,7 @@ class Rules:
     hopeless: float
     goal: Converged
     seed: int
+    stages: int = 1
 
 
 def check_models(
@@ -165,12 +168,14 @@ def check_iteration(
         errors={key: errors[key] for key in ERROR_KEYS},
         calibration=line.as_dict(),
         levels=(levels.low, levels.high),
+        stage=state.stage,
     )
     write_json(folder / ERRORS, errors)
     write_json(folder / POINTS, points)
     after = state.after(
-        iteration, rules.goal, no_labels_left=bool(selection.get("no_labels_left", False))
-    )
+        iteration, rules.goal, no_labels_left=bool(selection.get("no_labels_left", False)),
+        stages=rules.stages,
+    )  # fmt: skip
     write_state(folder, after)
     return after
 

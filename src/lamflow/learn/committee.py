@@ -78,7 +78,8 @@ def train_job(
 
 def nothing_new(labels: Path) -> bool:
     """Tell whether an iteration brought no label."""
-    return not read_json(labels / GATHERED)["labelled"]
+    gathered = read_json(labels / GATHERED)
+    return not gathered["labelled"] and not gathered["added"]
 
 
 def keep_member(previous: Path, folder: Path) -> dict[str, Any]:

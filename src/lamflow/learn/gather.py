@@ -62,8 +62,8 @@ def gather_labels(
 
     Returns
     -------
-    What is in ``gathered.json``: frames `asked` for and `labelled` now, `rejected` by kind, and
-    frames in each part.
+    What is in ``gathered.json``: frames `asked` for and `labelled` now, those `added` from
+    datasets, `rejected` by kind, and frames in each part.
 
     Raises
     ------
@@ -81,8 +81,10 @@ def gather_labels(
     frames = dict.fromkeys(PARTS, 0)
     with ExitStack() as stack:
         writers = {p: stack.enter_context(DatasetWriter(folder / p)) for p in PARTS}
-        for part, system in _old(previous, datasets, scratch, hold_out, seed):
+        added = 0
+        for part, system, is_new in _old(previous, datasets, scratch, hold_out, seed):
             writers[part].add(system)
+            added += system.nframes if is_new else 0
         held = _hold_out(new, hold_out, rng)
         for system, mask in zip(new, held, strict=True):
             writers["train"].add(system.take(~mask))
@@ -99,6 +101,7 @@ def gather_labels(
     gathered = {
         "asked": asked,
         "labelled": sum(one["labelled"] for one in done),
+        "added": added,
         "rejected": dict(Counter(item["kind"] for item in rejected)),
         "frames": frames,
     }
@@ -117,17 +120,17 @@ def _check_failures(asked: int, rejected: list[Any], failures: float) -> None:
 
 def _old(
     previous: Path | None, datasets: Mapping[str, Path], scratch: Path, hold_out: float, seed: int
-) -> Iterable[tuple[str, System]]:
-    """Yield labelled frames that were there before, with their part."""
-    places = [previous] if previous else []
+) -> Iterable[tuple[str, System, bool]]:
+    """Yield labelled frames that were there before, with their part and whether they are added."""
+    places = [(previous, False)] if previous else []
     for name, path in datasets.items():
         fractions = {"train": 1 - hold_out, "validation": hold_out}
         split_dataset(path, scratch / name, fractions, seed)
-        places.append(scratch / name)
-    for place in places:
+        places.append((scratch / name, True))
+    for place, is_new in places:
         for part in PARTS:
             for system in Dataset.open(place / part).systems(_CHUNK):
-                yield part, system
+                yield part, system, is_new
 
 
 def _hold_out(systems: list[System], fraction: float, rng: np.random.Generator) -> list[np.ndarray]:

@@ -29,8 +29,12 @@ class Iteration(StrictModel):
     """Frames that got a label."""
     rejected: dict[str, int] = Field(default={})
     """Frames that got none, by kind of failure."""
+    added: int = 0
+    """Labelled frames that came from the user's datasets in this iteration."""
     frames: dict[str, int] = Field(default={})
     """Labelled frames so far: `train` and `validation`."""
+    stage: int = 1
+    """Stage of the exploration."""
     members: int = 0
     """Members that were trained."""
     members_failed: tuple[str, ...] = ()
@@ -59,7 +63,9 @@ class LoopState(StrictModel):
     spent: int = 0
     """Frames given to the labeller so far."""
     streak: int = 0
-    """Iterations in a row that met the goal."""
+    """Iterations in a row that met the goal, in this stage."""
+    stage: int = 1
+    """Stage of the exploration that comes next."""
     history: tuple[Iteration, ...] = ()
     """All iterations so far."""
 
@@ -68,18 +74,36 @@ class LoopState(StrictModel):
         """The latest iteration."""
         return self.history[-1]
 
-    def after(self, iteration: Iteration, goal: Converged, *, no_labels_left: bool) -> "LoopState":
-        """Add an iteration and decide whether the loop is over."""
+    def after(
+        self, iteration: Iteration, goal: Converged, *, no_labels_left: bool, stages: int = 1
+    ) -> "LoopState":
+        """Add an iteration and decide whether the loop is over.
+
+        Parameters
+        ----------
+        iteration
+            What was done.
+        goal
+            When a stage has converged; the last one ends the loop, others give way to the next.
+        no_labels_left
+            Whether the budget is spent.
+        stages
+            Number of stages.
+        """
         streak = self.streak + 1 if meets(iteration, goal) else 0
-        stop = ""
+        stage, stop = self.stage, ""
         if streak >= goal.iterations:
-            stop = f"converged: the goal was met in {streak} iterations in a row"
-        elif no_labels_left:
+            if stage < stages:
+                stage, streak = stage + 1, 0
+            else:
+                stop = f"converged: the goal was met in {streak} iterations in a row"
+        if not stop and no_labels_left:
             stop = "the budget of labels is spent"
         return LoopState(
             stop=stop,
             spent=self.spent + iteration.asked,
             streak=streak,
+            stage=stage,
             history=(*self.history, iteration),
         )
 

@@ -226,6 +226,8 @@ def _row(iteration: Iteration) -> dict[str, str]:
         "duplicate": text.count(chosen.get("duplicate")),
         "asked": text.count(iteration.asked),
         "labelled": text.count(iteration.labelled),
+        "added": text.count(iteration.added),
+        "stage": text.count(iteration.stage) if iteration.iteration else text.DASH,
         "train": text.count(iteration.frames.get("train")),
         "held": text.count(iteration.frames.get("validation")),
         "trajectories": " / ".join(text.count(ends.get(k)) for k in _ENDS),

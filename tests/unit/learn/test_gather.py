@@ -7,6 +7,7 @@ from lamflow.data.dataset import Dataset
 from lamflow.data.frames import System
 from lamflow.errors import InputError, RunError
 from lamflow.files import write_json
+from lamflow.learn.committee import nothing_new
 from lamflow.learn.frames import stream_frames, take_frames, write_frames
 from lamflow.learn.gather import gather_labels
 from lamflow.learn.label import LABELLED
@@ -40,7 +41,8 @@ def test_frames_add_up_over_iterations_and_never_change_sides(tmp_path: Path) ->
         tmp_path / "one", tmp_path / "x", **SETTINGS,
     )  # fmt: skip
     assert first == {
-        "asked": 8, "labelled": 8, "rejected": {}, "frames": {"train": 6, "validation": 2},
+        "asked": 8, "labelled": 8, "added": 0, "rejected": {},
+        "frames": {"train": 6, "validation": 2},
     }  # fmt: skip
     second = gather_labels(
         {"1": bought(tmp_path / "c", labelled(4, 100, natoms=3), rejected=2)}, {},
@@ -88,3 +90,20 @@ def test_frames_are_counted_through_all_systems() -> None:
     systems = [labelled(3, 0), labelled(2, 10, natoms=3), labelled(2, 20)]
     taken = take_frames(systems, np.array([6, 1, 3, 4]))
     assert [list(np.asarray(s.energies)) for s in taken] == [[1.0], [10.0, 11.0], [21.0]]
+
+
+def test_a_dataset_can_join_later_and_is_news_to_the_members(tmp_path: Path) -> None:
+    gather_labels(
+        {"1": bought(tmp_path / "a", labelled(8, 0))}, {}, None,
+        tmp_path / "one", tmp_path / "x", **SETTINGS,
+    )  # fmt: skip
+    write_frames(tmp_path / "mine", [labelled(4, 100, natoms=3)])
+    places = {"mine": tmp_path / "mine/frames"}
+    none = {"1": bought(tmp_path / "b", None)}
+    done = gather_labels(
+        none, places, tmp_path / "one", tmp_path / "two", tmp_path / "y", **SETTINGS
+    )
+    assert (done["labelled"], done["added"], sum(done["frames"].values())) == (0, 4, 12)
+    assert not nothing_new(tmp_path / "two")
+    gather_labels(none, {}, tmp_path / "two", tmp_path / "three", tmp_path / "z", **SETTINGS)
+    assert nothing_new(tmp_path / "three")

@@ -2,7 +2,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lamflow.workflows.learn import build
+from lamflow.workflows.learn import at_most, build
 from model_folders import write_model_folder
 
 from lamflow.config.loader import load_config
@@ -124,3 +124,57 @@ def test_from_scratch_or_pretrained_but_not_both(file: Path, tmp_path: Path) -> 
     write_model_folder(tmp_path / "big", "tio2")
     with pytest.raises(InputError, match="give either model"):
         load_config(file, ["pretrained={path: big}"])
+
+
+HOTTER = "{name: hot, settings: {steps: 20, temperature_K: 900}, stage: 2, runs: 3}"
+
+
+def staged(file: Path) -> Graph:
+    file.write_text(CONFIG.replace("temperature_K: 600}}]", f"temperature_K: 600}}}}, {HOTTER}]"))
+    return graph(file)
+
+
+def test_stages_come_one_after_the_other(file: Path) -> None:
+    steps = {step.name: step for step in staged(file).steps}
+    assert steps["iter-01-explore-nvt600"].params.stage == 1
+    assert steps["iter-01-explore-hot"].params.stage == 2
+    assert steps["iter-01-check"].params.stages == 2
+
+
+def test_the_most_that_it_can_cost_is_told_beforehand(file: Path) -> None:
+    staged(file)
+    most, sentence = at_most(load_config(file).config)
+    assert most["labels"] == 32  # 12 at the start and 10 in each of two iterations
+    assert most["trainings"] == 6
+    assert most["training_steps"] == 600
+    assert most["trajectories"] == 6  # three of the dearer stage, twice
+    assert most["exploration_steps"] == 120
+    assert "32 labels by emt" in sentence
+
+
+def test_data_that_join_later_leave_earlier_iterations_as_they_are(
+    file: Path, tmp_path: Path
+) -> None:
+    columns = 'Properties=species:S:1:pos:R:3:forces:R:3 energy=-3.7 pbc="T T T"'
+    cell = 'Lattice="3.6 0 0 0 3.6 0 0 0 3.6"'
+    (tmp_path / "mine.xyz").write_text(f"1\n{cell} {columns}\nCu 0 0 0 0 0 0\n")
+    before = {step.name: step.key for step in graph(file).steps}
+    file.write_text(CONFIG + "datasets: [{name: mine, path: mine.xyz, iteration: 2}]\n")
+    after = {step.name: step.key for step in graph(file).steps}
+    changed = {name for name, key in before.items() if after[name] != key}
+    assert "iter-01-check" not in changed
+    assert {"iter-02-gather", "iter-02-train-1", "report"} <= changed
+    assert not [name for name in changed if name.startswith(("start", "iter-01"))]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("explore.0.structures=[gold]", "names structure gold; there are structure-1"),
+        ("explore.0.stage=3", "nothing is explored in stage 1"),
+        ("datasets=[{name: a, path: cu.xyz, iteration: 7}]", "after the last one"),
+    ],
+)
+def test_mistakes_in_stages_are_told(file: Path, change: str, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        load_config(file, [change])

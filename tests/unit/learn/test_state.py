@@ -54,3 +54,13 @@ def test_state_is_plain_json() -> None:
 @pytest.mark.parametrize(("accurate", "failed"), [(30, 20), (0, 100)])
 def test_accurate_fraction_is_of_all_frames(accurate: int, failed: int) -> None:
     assert iteration(1, accurate, failed).accurate == accurate / 100
+
+
+def test_a_stage_that_has_converged_gives_way_to_the_next() -> None:
+    goal = Converged(accurate=0.9, iterations=2)
+    state = LoopState()
+    told = []
+    for number, accurate in enumerate((95, 95, 50, 95, 95), start=1):
+        state = state.after(iteration(number, accurate), goal, no_labels_left=False, stages=2)
+        told.append((state.stage, state.streak, bool(state.stop)))
+    assert told == [(1, 1, False), (2, 0, False), (2, 0, False), (2, 1, False), (2, 2, True)]
