@@ -27,13 +27,13 @@ def comparison(
     panels = []
     for number, (name, by_model) in enumerate(errors.items()):
         shown = {model: value for model, value in by_model.items() if value is not None}
-        figure, axes = new_axes((4.6, 0.7 + 0.34 * len(shown)))
+        figure, axes = new_axes((2.9, 0.8 + 0.3 * len(shown)))
         bars = axes.barh(
             list(shown), list(shown.values()), color=[_COLOURS[m] for m in shown], height=0.62
         )
         axes.bar_label(bars, labels=[error(value) for value in shown.values()], padding=3)
         axes.invert_yaxis()
-        axes.set_xlim(0, 1.2 * max(shown.values(), default=1.0))
+        axes.set_xlim(0, 1.3 * max(shown.values(), default=1.0))
         axes.set_xlabel(f"{words} ({unit})")
         caption = ", ".join(f"{model} {error(value)}" for model, value in shown.items())
         picture = to_markup(figure, f"comparison-{number}", f"{words} on {name}: {caption} {unit}.")
