@@ -12,6 +12,7 @@ from lamflow.report import dag_svg, tables, text
 from lamflow.report.html import render
 from lamflow.report.model import StepRecord
 
+_FACTS = 24
 _ENERGY, _FORCE = "energy_rmse_meV_per_atom", "force_rmse_meV_per_A"
 
 
@@ -133,10 +134,11 @@ def render_pipeline(report: PipelineReport) -> str:
         headline=" → ".join(f"{stage.name}" for stage in report.stages),
         rows=[_row(report, stage) for stage in report.stages],
         errors={
-            stage.name: tables.error_table(report.metrics[stage.name], {})
+            stage.name: tables.error_table(report.metrics[stage.name], _weights(stage))
             for stage in report.stages
             if report.metrics.get(stage.name, {}).get("heads")
         },
+        facts={stage.name: _facts(report.metrics.get(stage.name, {})) for stage in report.stages},
         configs={
             stage.name: yaml.safe_dump(dict(stage.config), sort_keys=False, allow_unicode=True)
             for stage in report.stages
@@ -144,6 +146,17 @@ def render_pipeline(report: PipelineReport) -> str:
         dag=dag_svg.lay_out(report.steps),
         node_size=(dag_svg.NODE_WIDTH, dag_svg.NODE_HEIGHT),
     )
+
+
+def _weights(stage: Stage) -> dict[str, float]:
+    """How much each dataset of a stage counts, by its name."""
+    return {one["name"]: one.get("weight", 1.0) for one in stage.config.get("datasets", [])}
+
+
+def _facts(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Numbers of a stage that are no errors by head, such as the speed of a compressed model."""
+    own = {key: value for key, value in metrics.items() if key not in ("heads", "weighted")}
+    return list(text.flatten(own))[:_FACTS]
 
 
 def _row(report: PipelineReport, stage: Stage) -> dict[str, str]:

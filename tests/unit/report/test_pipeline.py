@@ -31,7 +31,14 @@ def test_page_has_summary_links_and_the_pages_themselves() -> None:
     page = render_pipeline(report())
     HTMLParser().feed(page)
     inner = 'srcdoc="&lt;!doctype html&gt;&lt;p title=&#34;a&#34;&gt;inner &amp; page'
-    for words in ("pretrain → fast", "81.5", "1 min 30 s", 'href="pretrain/report.html"', inner):
+    for words in (
+        "pretrain → fast",
+        "81.5",
+        "1 min 30 s",
+        "speedup",
+        'href="pretrain/report.html"',
+        inner,
+    ):
         assert words in page, words
     assert 'href="fast/report.html"' not in page
     assert "<script" not in page
