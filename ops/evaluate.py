@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from lamflow.config.base import StrictModel
+from lamflow.config.task import ENERGY, Task
 from lamflow.engine.operator import StepIO, operator
 from lamflow.evaluate.head import evaluate_head
 from lamflow.evaluate.table import ERROR_KEYS
@@ -13,8 +14,10 @@ class EvaluateParams(StrictModel):
 
     head: str
     """Name of the head."""
+    task: Task = ENERGY
+    """What the head has learnt."""
     seed: int
-    """Decides which points the parity plots show."""
+    """Decides which points the parity plots show, and what a denoise head is tested on."""
     part: str = "test"
     """Part of the data that is tested on, where there is no test set of its own."""
 
@@ -27,10 +30,11 @@ class EvaluateParams(StrictModel):
     numbers=("frames", *ERROR_KEYS),
 )
 def evaluate(params: EvaluateParams, io: StepIO) -> Mapping[str, float | int | None]:
-    """Compare a head's energies, forces and virials with DFT on held-out frames."""
+    """Compare what a head says with the labels of held-out frames."""
     data = io.inputs["data"]
     errors = evaluate_head(
         io.groups["models"], params.head, io.inputs.get("test", data / params.part), data / "train",
-        io.outputs["errors"], io.outputs["parity"], params.seed, progress=io.progress,
+        io.outputs["errors"], io.outputs["parity"], params.seed, task=params.task,
+        progress=io.progress,
     )  # fmt: skip
-    return {name: errors[name] for name in ("frames", *ERROR_KEYS)}
+    return {name: errors.get(name) for name in ("frames", *ERROR_KEYS)}

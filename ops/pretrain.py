@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import Field
+
 from lamflow.config.base import JsonObject, StrictModel
+from lamflow.config.task import Task
 from lamflow.engine.operator import StepIO, operator
 from lamflow.train.deepmd_trainer import DeepmdTrainer
 from lamflow.train.export import export_model, make_job
@@ -21,6 +24,8 @@ class PretrainParams(StrictModel):
     """DeePMD-kit's model section, without type_map."""
     type_map: tuple[str, ...] | None = None
     """Elements of the model; default: those of the data."""
+    tasks: dict[str, Task] = Field(default_factory=dict)
+    """What heads learn; those that are not named learn energies."""
     settings: JsonObject
     """Fields of `lamflow.train.protocol.TrainSettings`."""
 
@@ -35,7 +40,9 @@ class PretrainParams(StrictModel):
 def pretrain(params: PretrainParams, io: StepIO) -> Mapping[str, Any]:
     """Train a multi-task model: a shared descriptor, a fitting net for each dataset."""
     settings = TrainSettings(**params.settings)
-    job = make_job(io.groups["data"], params.weights, params.model, settings, params.type_map)
+    job = make_job(
+        io.groups["data"], params.weights, params.model, settings, params.type_map, params.tasks
+    )
     result = DeepmdTrainer().train(job, io.scratch, io.progress)
     card = export_model(job, result, io.outputs["model"], params.name)
     return {"steps": card.steps, "train_seconds": round(card.seconds, 1), "device": card.device}

@@ -10,6 +10,7 @@ from lamflow.ops.split import SplitParams, split
 from lamflow.config.datasets import DatasetSpec
 from lamflow.config.portable import portable
 from lamflow.config.pretrain import PretrainConfig
+from lamflow.config.task import ENERGY
 from lamflow.engine.graph import Graph, Output, Step
 from lamflow.engine.inputs import source_of
 from lamflow.train import presets
@@ -20,6 +21,7 @@ def build(config: PretrainConfig) -> Graph:
     graph = Graph(config.kind, config.name)
     used = [spec for spec in config.datasets if spec.weight > 0]
     weights = {spec.name: spec.weight for spec in used}
+    tasks = {spec.name: spec.task for spec in used}
     cleaned = {spec.name: _clean(graph, config, spec, spec.path) for spec in used}
     tests = {
         spec.name: _clean(graph, config, spec, spec.test, "test-clean")
@@ -36,7 +38,7 @@ def build(config: PretrainConfig) -> Graph:
         name: graph.add(
             f"evaluate-{name}",
             evaluate,
-            EvaluateParams(head=name, seed=config.seed),
+            EvaluateParams(head=name, task=tasks[name], seed=config.seed),
             {"data": parts[name]["parts"]}
             | ({"test": tests[name]["dataset"]} if name in tests else {}),
             {"models": models},
@@ -98,6 +100,11 @@ def _train(
         weights=weights,
         model=presets.load(config.model.preset, config.model.overrides),
         type_map=config.model.type_map,
+        tasks={
+            spec.name: spec.task
+            for spec in config.datasets
+            if spec.weight > 0 and spec.task != ENERGY
+        },
         settings=config.train.model_dump(exclude={"committee"}) | {"seed": config.seed + number},
     )
     several = config.train.committee > 1

@@ -48,14 +48,18 @@ def schema(kind: Kind) -> None:
     print(json.dumps(json_schema(kind), indent=1, ensure_ascii=False))
 
 
-def presets() -> None:
-    """List the model presets."""
+def presets(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON line, for scripts.")] = False,
+) -> None:
+    """List the model presets: size, cutoff, cost of a training step, where they can be used."""
+    from lamflow.cli.tables import print_presets
     from lamflow.train import presets as known
 
-    for name in known.names():
-        preset = known.describe(name)
-        size = f"{preset.parameters:>10,} parameters  cutoff {preset.cutoff_A:g} Å"
-        print(f"{name:<14} {size}  {preset.source}")
+    found = [known.describe(name) for name in known.names()]
+    if as_json:
+        print(json.dumps([preset.to_json() for preset in found], ensure_ascii=False))
+    else:
+        print_presets(found)
 
 
 def manifest(

@@ -2,9 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lamflow.files import read_json
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from lamflow.report.tables import OtherRow
+    from lamflow.train.presets import Preset
 
 _SHOWN = 4
 _COLUMNS = (
@@ -29,6 +35,8 @@ def print_metrics(file: Path) -> None:
     from rich import box, print
     from rich.table import Table
 
+    from lamflow.report.tables import other_rows
+
     metrics = read_json(file)
     if not metrics.get("heads"):
         return
@@ -38,10 +46,27 @@ def print_metrics(file: Path) -> None:
     for title, key in _COLUMNS:
         unit = "meV/Å" if key.endswith("per_A") else "meV/atom"
         table.add_column(f"{title}\n{unit}", justify="right")
+    others = other_rows(metrics)
+    only_other = {row.head for row in others if row.task != "spin"}
     for name, head in metrics["heads"].items():
-        table.add_row(name, str(head["frames"]), *_cells(head))
+        if name not in only_other:
+            table.add_row(name, str(head["frames"]), *_cells(head))
     table.add_row("weighted", "", *_cells(metrics["weighted"]), style="bold")
     print(table)
+    if others:
+        print(_other_table(others))
+
+
+def _other_table(rows: "Sequence[OtherRow]") -> "Table":
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE, title="heads of other tasks", title_justify="left")
+    for column in ("head", "task", "frames", "error", "model", "baseline"):
+        table.add_column(column, justify="left" if column in ("head", "task", "error") else "right")
+    for row in rows:
+        table.add_row(row.head, row.task, row.frames, row.quantity, row.model, row.baseline)
+    return table
 
 
 def _cells(head: Mapping[str, Any]) -> list[str]:
@@ -74,3 +99,28 @@ def _few(names: Sequence[str]) -> str:
 
 def _about(seconds: float | None) -> str:
     return "unknown: not run here before" if seconds is None else duration(seconds)
+
+
+def print_presets(presets: "Sequence[Preset]") -> None:
+    """Print the model presets, the cheapest first."""
+    from rich import box, print
+    from rich.table import Table
+
+    caption = "cost: CPU time of a training step on 32 atoms, dpa1-tiny = 1; sources: --json"
+    table = Table(box=box.SIMPLE, caption=caption, caption_justify="left")
+    table.add_column("preset", no_wrap=True)
+    for column in ("parameters", "cutoff\nÅ", "cost"):
+        table.add_column(column, justify="right")
+    for column in ("compress", "LAMMPS"):
+        table.add_column(column, justify="center")
+    for preset in sorted(presets, key=lambda one: (one.relative_cost or 0, one.name)):
+        cost = "–" if preset.relative_cost is None else f"{preset.relative_cost:g}"
+        table.add_row(
+            preset.name, f"{preset.parameters:,}", f"{preset.cutoff_A:g}", cost,
+            _mark(preset.compressible), _mark(preset.lammps),
+        )  # fmt: skip
+    print(table)
+
+
+def _mark(yes: bool) -> str:
+    return "✓" if yes else "✗"

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import BaseModel
 
-from lamflow.config.datasets import DatasetSpec
+from lamflow.config.datasets import DatasetSpec, task_of
 from lamflow.config.document import Loc, dotted, missing_file
 from lamflow.config.evaluate import EvaluateConfig
 from lamflow.config.fields import marked, type_at
@@ -20,8 +20,12 @@ from lamflow.config.model_ref import NamesModel, is_stage
 from lamflow.config.pipeline import PipelineConfig
 from lamflow.config.pretrain import PretrainConfig
 from lamflow.config.rules import Finding
+from lamflow.config.task import AnyTask, EnergyTask, SpinTask
 from lamflow.data.frames import System
 from lamflow.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from lamflow.data.dataset import Dataset
 
 Fetch = Callable[[str], Path]
 # Keys of a dataset in the config, by the arguments of `Dataset.open`.
@@ -180,13 +184,35 @@ def _open(path: Path, spec: DatasetSpec, kind: str) -> tuple[str, ...]:
         return dataset.elements
     if dataset.nframes == 0:
         raise InputError("the dataset is empty (0 frames); give one with frames")
-    if "energy" not in dataset.labels and kind != "coverage":
-        raise InputError("the frames have no energies; training and testing need labelled frames")
+    if kind != "coverage":
+        _check_labels(dataset, task_of(spec))
     if not any(_has_finite_frame(system) for system in dataset.systems(_CHUNK)):
         raise InputError(
             f"all {dataset.nframes} frames have NaN or infinity in coordinates or labels"
         )
     return dataset.elements
+
+
+def _check_labels(dataset: "Dataset", task: AnyTask) -> None:
+    """Refuse a dataset without the labels that its task is taught by."""
+    if isinstance(task, EnergyTask | SpinTask) and "energy" not in dataset.labels:
+        raise InputError("the frames have no energies; training and testing need labelled frames")
+    if task.label is None:
+        return
+    if task.label not in dataset.others:
+        known = f"; it has {', '.join(dataset.others)}" if dataset.others else ""
+        raise InputError(
+            f"task {task.kind} is taught by set.*/{task.label}.npy of deepmd/npy systems, a row of "
+            f"numbers for each frame, and no system has it in all sets{known}"
+        )
+    for system in dataset.systems(_CHUNK):
+        values = system.others.get(task.label)
+        wanted = 3 * system.natoms if isinstance(task, SpinTask) else task.dimension
+        if values is not None and values.shape[1] != wanted:
+            raise InputError(
+                f"{system.name}: {task.label}.npy has {values.shape[1]} numbers for each frame, "
+                f"task {task.kind} wants {wanted}"
+            )
 
 
 def _has_finite_frame(system: System) -> bool:
@@ -220,20 +246,26 @@ def _trainer_findings(
     config: PretrainConfig, draft: Draft, elements: Mapping[int, Sequence[str]]
 ) -> Iterator[Finding]:
     """Ask DeePMD-kit's own argument checker about what the user changed in its input."""
-    if not config.train.deepmd and not config.model.overrides:
-        return
-    from lamflow.train import deepmd_input, presets
+    from lamflow.train import deepmd_input, presets, tasks
     from lamflow.train.protocol import Head, TrainJob, TrainSettings
 
-    heads = [Head(spec.name, Path(spec.path), None, spec.weight) for spec in config.datasets]
+    used = [spec for spec in config.datasets if spec.weight > 0]
+    heads = [Head(spec.name, Path(spec.path), None, spec.weight, spec.task) for spec in used]
     train = config.train
     try:
         model = presets.load(config.model.preset, config.model.overrides)
     except InputError:
         return  # reported with the model
+    refused = dict(tasks.refusals({spec.name: spec.task for spec in used}, model))
+    for index, spec in enumerate(config.datasets):
+        if spec.name in refused:
+            yield ("datasets", index, "task"), refused[spec.name]
+    if refused or not (config.train.deepmd or config.model.overrides):
+        return
     known = config.model.type_map or sorted({symbol for one in elements.values() for symbol in one})
     settings = TrainSettings(steps=train.steps, batch=train.batch, deepmd=train.deepmd)
-    job = TrainJob(heads, model, known or ["H"], settings)
+    types = tasks.types_with_mask(known or ["H"], [spec.task for spec in used])
+    job = TrainJob(heads, model, types, settings)
     for sentence in deepmd_input.check_job(job):
         yield _blame(sentence, draft.document.places), f"DeePMD-kit refuses the input: {sentence}"
 

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from lamflow.config.base import Name, Number, StrictModel, TypeMap, label
 from lamflow.config.location import Location
+from lamflow.config.task import ENERGY, AnyTask, Task
 
 
 class DatasetSpec(StrictModel):
@@ -38,6 +39,23 @@ class DatasetSpec(StrictModel):
 
 Datasets = Annotated[tuple[DatasetSpec, ...], Field(min_length=1)]
 """All datasets of a config, in the order of the file."""
+
+
+class TaskDatasetSpec(DatasetSpec):
+    """One dataset and what its head learns from it."""
+
+    task: Task = ENERGY
+    """What the head learns: energy (with forces and virials), denoise, property, dipole, dos or
+    spin."""
+
+
+def task_of(spec: DatasetSpec) -> AnyTask:
+    """What a dataset's head learns; energies in kinds that know nothing else."""
+    return spec.task if isinstance(spec, TaskDatasetSpec) else ENERGY
+
+
+TaskDatasets = Annotated[tuple[TaskDatasetSpec, ...], Field(min_length=1)]
+"""All datasets of a config whose heads may have other tasks than energies."""
 
 
 class RawDatasetParams(StrictModel):

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from lamflow.config.base import Integer, Name, StrictModel
 from lamflow.config.clean import CleanSettings
-from lamflow.config.datasets import Datasets
+from lamflow.config.datasets import TaskDatasets
 from lamflow.config.model import Model
 from lamflow.config.run import Profiles, RunSettings
 from lamflow.config.split import SplitSettings
@@ -22,7 +22,7 @@ class PretrainConfig(StrictModel):
     """Name of the run and its folder: lower case letters, digits, - and _."""
     seed: Annotated[Integer, Field(ge=0, lt=2**31)] = 1
     """Seed of all randomness: split, initial weights, order of batches."""
-    datasets: Annotated[Datasets, Field(examples=[[{"name": "water", "path": "data/water"}]])]
+    datasets: Annotated[TaskDatasets, Field(examples=[[{"name": "water", "path": "data/water"}]])]
     """What to train on; each dataset becomes a head of the model."""
     model: Annotated[Model, Field(examples=["dpa1-tiny"])]
     """A preset's name, or a mapping that overrides parts of one."""

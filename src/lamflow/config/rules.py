@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from lamflow.config.datasets import DatasetSpec
+from lamflow.config.datasets import DatasetSpec, task_of
 from lamflow.config.document import Loc, suggest
 from lamflow.config.fields import marked, type_at
 from lamflow.config.location import TakesEnvironment, uses_environment
@@ -31,18 +31,19 @@ def dataset_rules(specs: Mapping[int, DatasetSpec], complete: bool) -> Iterator[
 
 def _repeated(specs: Mapping[int, DatasetSpec]) -> Iterator[Finding]:
     names: dict[str, str] = {}
-    paths: dict[str, str] = {}
+    paths: dict[tuple[str, str], str] = {}
     for index, spec in specs.items():
         if spec.label in names:
             what = f"'{spec.name}' is taken by another dataset; each needs a name of its own"
             if names[spec.label] != spec.name:
                 what += f" ('-' and '_' count as the same: '{names[spec.label]}')"
             yield ("datasets", index, "name"), what
-        if spec.path in paths:
-            what = f"is also the path of dataset '{paths[spec.path]}'; leave one of them out"
+        taught = (spec.path, task_of(spec).model_dump_json())  # two tasks may share their frames
+        if taught in paths:
+            what = f"is also the path of dataset '{paths[taught]}'; leave one of them out"
             yield ("datasets", index, "path"), what
         names.setdefault(spec.label, spec.name)
-        paths.setdefault(spec.path, spec.name)
+        paths.setdefault(taught, spec.name)
 
 
 def _overlap(index: int, spec: DatasetSpec) -> Iterator[Finding]:

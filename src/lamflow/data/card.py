@@ -40,7 +40,7 @@ class DatasetCard(StrictModel):
     type_map: tuple[str, ...]
     """Elements that the types index."""
     labels: tuple[str, ...]
-    """Labels that at least one frame carries: energy, force, virial."""
+    """Labels that at least one frame carries: energy, force, virial, and others by name."""
     periodic: bool | None
     """Whether frames have a cell; null if some have and some have not."""
     units: dict[str, str] = Field(
@@ -94,7 +94,8 @@ def make_card(
         )
     return DatasetCard(
         name=name, frames=dataset.nframes, atoms_min=low, atoms_max=high,
-        elements=dataset.elements, type_map=dataset.type_map, labels=dataset.labels,
+        elements=dataset.elements, type_map=dataset.type_map,
+        labels=(*dataset.labels, *dataset.others),
         periodic=periodic.pop() if len(periodic) == 1 else None,
         dft=dft, licence=licence, source=source, sha256=dataset_sha256(folder),
         parents=parents or {}, references=references, notes=notes or {},

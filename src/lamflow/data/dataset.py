@@ -130,6 +130,12 @@ class Dataset:
         """Labels that at least one frame carries, of energy, force and virial."""
         return ordered_labels(label for source in self.sources for label in source.labels)
 
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Names of further labels that at least one frame carries (see `System.others`)."""
+        found = {n for one in self.sources if isinstance(one, NpySystem) for n in one.others}
+        return tuple(sorted(found))
+
     def systems(self, chunk: int = 1000) -> Iterator[System]:
         """Stream all frames, source by source, at most `chunk` at a time, on one type_map."""
         for source in self.sources:

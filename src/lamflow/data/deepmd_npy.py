@@ -20,6 +20,7 @@ from lamflow.data.frames import FloatArray, IntArray, System
 from lamflow.errors import InputError, Problem
 
 MIXED_TYPES = "real_atom_types"
+_KNOWN = frozenset({"coord", "box", "energy", "force", "virial", MIXED_TYPES})
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class NpySystem:
     periodic: bool
     labels: tuple[str, ...]
     elements: tuple[str, ...]
+    others: tuple[str, ...] = ()
 
     @property
     def nframes(self) -> int:
@@ -59,7 +61,7 @@ class NpySystem:
 
     def maps(self, folder: Path) -> dict[str, NDArray[Any]]:
         """Memory-map the arrays of one set."""
-        names = ["coord", *self.labels]
+        names = ["coord", *self.labels, *self.others]
         names += ["box"] if self.periodic else []
         names += [MIXED_TYPES] if self.mixed else []
         return {name: open_npy_array(folder / f"{name}.npy") for name in names}
@@ -72,6 +74,9 @@ class NpySystem:
             if name not in maps:
                 return None
             return np.array(maps[name][start:stop], dtype=np.float64).reshape(count, *shape)
+
+        def read_rows(name: str) -> FloatArray:
+            return np.array(maps[name][start:stop], dtype=np.float64).reshape(count, -1)
 
         if self.mixed:
             types = np.array(maps[MIXED_TYPES][start:stop], dtype=np.int64)
@@ -89,6 +94,7 @@ class NpySystem:
             forces=read("force", self.natoms, 3),
             virials=read("virial", 3, 3),
             origins=np.arange(first + start, first + stop, dtype=np.int64),
+            others={name: read_rows(name) for name in self.others},
         )
 
 
@@ -178,8 +184,32 @@ def open_npy(folder: Path, name: str, type_map: Sequence[str] | None = None) -> 
         raise InputError(Problem(str(folder), "type.raw", what))
     elements = tuple(symbols[index] for index in used)
     return NpySystem(
-        folder, name, sets, lengths, symbols, types, mixed, periodic, labels, elements
+        folder, name, sets, lengths, symbols, types, mixed, periodic, labels, elements,
+        _others(sets, lengths),
     )  # fmt: skip
+
+
+def _others(sets: Sequence[Path], lengths: Sequence[int]) -> tuple[str, ...]:
+    """Names of further arrays of one row for each frame, in all sets: labels of other tasks."""
+    found = {path.stem for path in sets[0].glob("*.npy")} - _KNOWN
+    return tuple(
+        sorted(
+            name
+            for name in found
+            if all(
+                _has_rows(folder / f"{name}.npy", length)
+                for folder, length in zip(sets, lengths, strict=True)
+            )
+        )
+    )
+
+
+def _has_rows(path: Path, nframes: int) -> bool:
+    try:
+        array = open_npy_array(path)
+    except InputError:
+        return False
+    return array.dtype.kind == "f" and array.ndim > 0 and len(array) == nframes > 0
 
 
 def _read_type_map(folder: Path, given: Sequence[str] | None) -> tuple[str, ...]:

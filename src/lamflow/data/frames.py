@@ -1,7 +1,7 @@
 """Frames of atoms and their labels, as arrays."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,9 @@ class System:
         (nframes, 3, 3) eV, −V·stress = −dE/dε, or None.
     origins
         (nframes,) index of each frame in the source named `name`.
+    others
+        Further labels by the name of their file, (nframes, ...) in units of their own: properties,
+        densities of states, magnetic moments.
     """
 
     name: str
@@ -46,6 +49,7 @@ class System:
     forces: FloatArray | None
     virials: FloatArray | None
     origins: IntArray
+    others: Mapping[str, FloatArray] = field(default_factory=dict)
 
     @property
     def nframes(self) -> int:
@@ -76,7 +80,8 @@ class System:
                 "types", "coords", "cells", "energies", "forces", "virials", "origins",
             )
         }  # fmt: skip
-        return replace(self, **picked)
+        others = {name: array[frames] for name, array in self.others.items()}
+        return replace(self, **picked, others=others)
 
     def counts(self) -> IntArray:
         """Count atoms of each element: (nframes, len(type_map))."""

@@ -55,6 +55,7 @@ class _SystemFolder:
         self._folder = folder
         self._periodic = system.periodic
         self._labels = system.labels
+        self._others = {name: int(array[0].size) for name, array in system.others.items()}
         self._natoms = system.natoms
         self._float = small
         self._open: dict[str, NpyAppender] = {}
@@ -104,6 +105,10 @@ class _SystemFolder:
             for name in kinds
             if name in wanted
         }
+        self._open |= {
+            name: NpyAppender(folder / f"{name}.npy", (size,), "<f8")
+            for name, size in self._others.items()
+        }
 
     def _append(self, system: System) -> None:
         arrays: dict[str, NDArray[Any] | None] = {
@@ -113,6 +118,7 @@ class _SystemFolder:
             "energy": system.energies,
             "force": system.forces,
             "virial": system.virials,
+            **system.others,
         }
         for name, appender in self._open.items():
             array = arrays[name]
@@ -127,7 +133,8 @@ class DatasetWriter:
 
     ``with DatasetWriter(folder) as writer: writer.add(system)``. Frames with one number of atoms,
     periodicity and set of labels share a system folder, for example ``n027_ef_nopbc`` (e energy,
-    f force, v virial). ``frames.tsv`` tells where each frame came from.
+    f force, v virial; other labels by name and size). ``frames.tsv`` tells where each frame came
+    from.
 
     Parameters
     ----------
@@ -213,5 +220,6 @@ class DatasetWriter:
 def system_name(system: System) -> str:
     """Name of the folder that holds frames of this shape."""
     letters = "".join(label[0] for label in system.labels)
-    parts = [f"n{system.natoms:03d}", letters, "" if system.periodic else "nopbc"]
+    others = [f"{name}{array[0].size}" for name, array in sorted(system.others.items())]
+    parts = [f"n{system.natoms:03d}", letters, *others, "" if system.periodic else "nopbc"]
     return "_".join(part for part in parts if part)

@@ -31,6 +31,14 @@ class Moments:
         self.squares += float(np.square(errors).sum())
         self.absolutes += float(np.abs(errors).sum())
 
+    def rms(self) -> float | None:
+        """Root mean square; None if nothing was seen."""
+        return float(np.sqrt(self.squares / self.count)) if self.count else None
+
+    def mean(self) -> float | None:
+        """Mean absolute value; None if nothing was seen."""
+        return self.absolutes / self.count if self.count else None
+
     def rmse(self) -> float | None:
         """Root mean square times 1000 (eV to meV); None if nothing was seen."""
         return _MILLI * float(np.sqrt(self.squares / self.count)) if self.count else None

@@ -19,7 +19,7 @@ from lamflow.select.descriptor import DescriptorSpace
 from lamflow.select.deviation import committee_deviation
 from lamflow.train.deepmd_trainer import DeepmdTrainer
 from lamflow.train.export import export_model, make_job
-from lamflow.train.model_card import verified_file
+from lamflow.train.model_card import head_file
 from lamflow.train.protocol import SINGLE_HEAD, TrainingError, TrainJob, TrainSettings
 
 _FAILED = "failed.json"
@@ -113,7 +113,7 @@ def trained(models: Mapping[str, Path], failures: float) -> tuple[dict[str, Path
 
 def frozen(folder: Path) -> Path:
     """Frozen model of a member, after its hash was compared with its card."""
-    return verified_file(folder, f"frozen/{SINGLE_HEAD}.pth")
+    return head_file(folder, SINGLE_HEAD)
 
 
 class Committee:

@@ -83,6 +83,7 @@ def render_pretrain(report: PretrainReport) -> str:
         kind="pretrain",
         headline=tables.headline(report.status, report.metrics),
         errors=tables.error_table(report.metrics, weights),
+        others=tables.other_rows(report.metrics),
         curves=plots.learning_curves(report.curves, baselines),
         parity=plots.parity(report.parity),
         dag=dag_svg.lay_out(report.steps),

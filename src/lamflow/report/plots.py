@@ -36,6 +36,7 @@ _FEW_HEADS = 8
 _CURVE_QUANTITIES = (
     ("energy", "energy_rmse_meV_per_atom", "Energy RMSE", "meV/atom"),
     ("force", "force_rmse_meV_per_A", "Force RMSE", "meV/Å"),
+    ("displacement", "", "Displacement RMSE of denoise heads", "mÅ"),
 )
 """Series' stem in a curve, key of the baseline in the metrics, words, unit."""
 

@@ -57,7 +57,9 @@ def error_table(metrics: Mapping[str, Any], weights: Mapping[str, float]) -> Err
 
     Quantities that no head has (such as the virial of molecules) are left out.
     """
-    heads: Mapping[str, Mapping[str, Any]] = metrics.get("heads") or {}
+    heads: Mapping[str, Mapping[str, Any]] = {
+        name: head for name, head in (metrics.get("heads") or {}).items() if not _other(head)
+    }
     shown = [q for q in ERROR_QUANTITIES if any(_has(h, q[2]) for h in heads.values())]
     weighted = metrics.get("weighted")
     return ErrorTable(
@@ -77,6 +79,62 @@ def error_table(metrics: Mapping[str, Any], weights: Mapping[str, float]) -> Err
         if weighted
         else None,
     )
+
+
+@dataclass(frozen=True)
+class OtherRow:
+    """One error of a head of another task than energies, all of it text."""
+
+    head: str
+    task: str
+    frames: str
+    quantity: str
+    model: str
+    baseline: str
+    verdict: str
+
+
+def other_rows(metrics: Mapping[str, Any]) -> list[OtherRow]:
+    """Tell the errors of heads that learnt something else than energies."""
+    return [
+        OtherRow(
+            name, plain(head["task"]), count(head.get("frames")), words,
+            _figure(head.get(key)), _figure(_baseline(head).get(key)),
+            _comparison(head.get(key), _baseline(head).get(key)),
+        )
+        for name, head in (metrics.get("heads") or {}).items()
+        for key, words in other_quantities(head).items()
+    ]  # fmt: skip
+
+
+def other_quantities(head: Mapping[str, Any]) -> dict[str, str]:
+    """Name the errors of a head of another task; nothing for energies."""
+    unit = f" ({head['unit']})" if head.get("unit") else ""
+    label = head.get("label", "")
+    words = {
+        "value_rmse": f"{label} RMSE{unit}",
+        "value_mae": f"{label} MAE{unit}",
+        "displacement_rmse_A": "displacement RMSE (Å)",
+        "wrong_elements": "masked elements not found (fraction)",
+        "magnetic_force_rmse_meV_per_muB": "magnetic force RMSE (meV/μB)",
+    }
+    return {key: said for key, said in words.items() if finite(head.get(key)) is not None}
+
+
+def _other(head: Mapping[str, Any]) -> bool:
+    """Whether a head has no energies to tell about."""
+    return head.get("task") not in (None, "energy", "spin")
+
+
+def _figure(value: Any) -> str:
+    number = finite(value)
+    return DASH if number is None else f"{number:.4g}"
+
+
+def _comparison(ours: Any, theirs: Any) -> str:
+    if finite(ours) is None or finite(theirs) is None:
+        return DASH
+    return " ".join(_verdict(float(ours), float(theirs)))
 
 
 def _has(head: Mapping[str, Any], key: str) -> bool:
@@ -115,13 +173,15 @@ def _verdict(ours: float, theirs: float) -> tuple[str, str]:
 def beats_baseline(metrics: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     """Return the heads whose energy and force RMSE are both below the baseline, and the others.
 
-    Heads that have no baseline, or no number to compare, count as others.
+    Heads of another task are compared by all of their errors. Heads that have no
+    baseline, or no number to compare, count as others.
     """
     winners: list[str] = []
     others: list[str] = []
     for name, head in (metrics.get("heads") or {}).items():
         base = _baseline(head)
-        pairs = [(finite(head.get(key)), finite(base.get(key))) for key in _REQUIRED_KEYS]
+        keys = other_quantities(head) if _other(head) else _REQUIRED_KEYS
+        pairs = [(finite(head.get(key)), finite(base.get(key))) for key in keys]
         pairs = [pair for pair in pairs if pair != (None, None)]
         won = bool(pairs) and all(a is not None and b is not None and a < b for a, b in pairs)
         (winners if won else others).append(name)

@@ -13,7 +13,12 @@ from lamflow.errors import InputError, Problem
 from lamflow.files import write_text
 from lamflow.train.protocol import SINGLE_HEAD
 
-_PARTS = {"rmse": "loss", "rmse_e": "energy", "rmse_f": "force", "rmse_v": "virial"}
+_PARTS = {
+    "rmse": "loss", "rmse_e": "energy", "rmse_f": "force", "rmse_v": "virial",
+    "rmse_fr": "force", "rmse_fm": "magnetic_force",
+    "rmse_d": "displacement", "err_t": "wrong_elements",
+    "mae": "property", "rmse_global_dipole": "dipole", "rmse_global_dos": "dos",
+}  # fmt: skip
 _SETS = {"trn": "train", "val": "validation"}
 _COLUMN = re.compile(rf"(?P<part>{'|'.join(_PARTS)})_(?P<set>trn|val)(?:_(?P<head>.+))?")
 
@@ -32,6 +37,9 @@ class Curve:
         Head, then series, to (n,) values. A series is named ``train_energy`` or
         ``validation_force`` and so on: RMSE of ``energy`` (eV/atom), ``force`` (eV/Å), ``virial``
         (eV/atom), and ``loss``, the root of the weighted loss. NaN where a batch has no such label.
+        Heads of other tasks have ``displacement`` (Å) and ``wrong_elements`` (fraction), MAE of
+        ``property`` (its unit, per atom if it is extensive), RMSE per atom of ``dipole`` and
+        ``dos``, and of the ``magnetic_force`` (eV/μB).
     """
 
     steps: IntArray

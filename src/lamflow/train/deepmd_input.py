@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lamflow.errors import InputError, Problem
+from lamflow.train import tasks
 from lamflow.train.presets import merge
 from lamflow.train.protocol import Head, TrainJob, TrainSettings
 
@@ -15,14 +16,6 @@ CURVE = "lcurve.out"
 FRESH = "RANDOM"
 """DeePMD-kit's word for a head that begins with random weights."""
 
-# The weight of energies rises and that of forces falls with the learning rate (Zhang et al., PRL
-# 120, 143001, 2018); the last ones suit runs of thousands rather than millions of steps.
-_LOSS = {
-    "type": "ener",
-    "start_pref_e": 0.02, "limit_pref_e": 1.0,
-    "start_pref_f": 1000.0, "limit_pref_f": 1.0,
-}  # fmt: skip
-_VIRIAL_LOSS = {"start_pref_v": 0.02, "limit_pref_v": 1.0}
 _GRADIENT_MAX_NORM = 5.0  # DPA-2 examples; it also makes DeePMD-kit watch for NaN gradients
 # Without a slow start a high rate can saturate the network for good: dpa1-tiny then learns nothing.
 _WARMUP = 0.05
@@ -51,12 +44,12 @@ class HeadData:
 
 def find_data(head: Head) -> HeadData:
     """List a head's system folders; InputError if its training data has none."""
-    train = _systems(head.train)
+    label = head.task.label
+    train = _systems(head.train, label)
     if not train:
-        raise InputError(
-            Problem(str(head.train), "", f"head {head.name}: no system (type.raw) in this dataset")
-        )
-    validation = _systems(head.validation) if head.validation else []
+        what = "no system (type.raw)" + (f" with {label}.npy" if label else "")
+        raise InputError(Problem(str(head.train), "", f"head {head.name}: {what} in this dataset"))
+    validation = _systems(head.validation, label) if head.validation else []
     virial = any(True for system in train for _ in system.glob("set.*/virial.npy"))
     return HeadData(train, validation, virial)
 
@@ -88,6 +81,8 @@ def check_input(config: Mapping[str, Any]) -> list[str]:
     Nothing of torch is imported: it costs a fraction of a second.
     """
     from deepmd.utils.argcheck import gen_args
+
+    import lamflow.train.denoise_args  # noqa: F401  makes its loss known
 
     expanded = _expand_shared(config)
     sections = {
@@ -127,8 +122,9 @@ def _unknown_section(key: str, known: list[str]) -> str:
     return f"{key}: unknown section" + (f"; did you mean {near[0]!r}?" if near else "")
 
 
-def _systems(folder: Path) -> list[Path]:
-    return sorted(file.parent.resolve() for file in folder.rglob("type.raw"))
+def _systems(folder: Path, label: str | None) -> list[Path]:
+    systems = sorted(file.parent.resolve() for file in folder.rglob("type.raw"))
+    return [one for one in systems if label is None or any(one.glob(f"set.*/{label}.npy"))]
 
 
 def _common(settings: TrainSettings) -> dict[str, Any]:
@@ -157,15 +153,17 @@ def _common(settings: TrainSettings) -> dict[str, Any]:
 
 
 def _single_task(job: TrainJob, data: Mapping[str, HeadData]) -> dict[str, Any]:
-    head = job.heads[0]
+    head, model = job.heads[0], _seeded(job)
     return {
         "model": {
-            **_seeded(job),
+            **model,
+            "fitting_net": tasks.fitting_net(head.task, model["fitting_net"], len(job.type_map)),
+            **tasks.spin_section([head.task], job.type_map),
             "type_map": list(job.type_map),
             "data_stat_nbatch": _stat_batches(data[head.name]),
             **_beginning(job, head.name),
         },
-        "loss": _loss(data[head.name]),
+        "loss": tasks.loss(head.task, job.type_map, virial=data[head.name].virial),
         "training": _data_sections(data[head.name], job.settings),
     }
 
@@ -178,11 +176,11 @@ def _multi_task(job: TrainJob, data: Mapping[str, HeadData]) -> dict[str, Any]:
         **rest,
         "type_map": "type_map",
         "descriptor": "descriptor",
-        "fitting_net": model["fitting_net"],
     }
     branches = {
         head.name: {
             **branch,
+            "fitting_net": tasks.fitting_net(head.task, model["fitting_net"], len(job.type_map)),
             "data_stat_nbatch": _stat_batches(data[head.name]),
             **_beginning(job, head.name),
         }
@@ -190,7 +188,10 @@ def _multi_task(job: TrainJob, data: Mapping[str, HeadData]) -> dict[str, Any]:
     }
     return {
         "model": {"shared_dict": shared, "model_dict": branches},
-        "loss_dict": {head.name: _loss(data[head.name]) for head in job.heads},
+        "loss_dict": {
+            head.name: tasks.loss(head.task, job.type_map, virial=data[head.name].virial)
+            for head in job.heads
+        },
         "training": {
             "model_prob": {head.name: float(head.weight) for head in job.heads},
             "data_dict": {
@@ -208,16 +209,17 @@ def _stat_batches(data: HeadData) -> int:
 def _seeded(job: TrainJob) -> dict[str, Any]:
     seed = {"seed": job.settings.seed}
     frozen = job.start is not None and job.start.freeze_descriptor
-    descriptor = {**seed, "trainable": not frozen, **_neighbours(job)}
-    return merge(job.model, {"descriptor": descriptor, "fitting_net": seed})
+    descriptor = {**seed, "trainable": not frozen}
+    model = fit_to_types(job.model, job.type_map)
+    return merge(model, {"descriptor": descriptor, "fitting_net": seed})
 
 
-def _neighbours(job: TrainJob) -> dict[str, Any]:
+def fit_to_types(model: Mapping[str, Any], type_map: Sequence[str]) -> dict[str, Any]:
     """Give ``se_e2_a`` its neighbours of each element, where a preset says how many of any."""
-    descriptor = job.model.get("descriptor", {})
+    descriptor = model.get("descriptor", {})
     if descriptor.get("type") == "se_e2_a" and isinstance(descriptor.get("sel"), int):
-        return {"sel": [descriptor["sel"]] * len(job.type_map)}
-    return {}
+        return merge(model, {"descriptor": {"sel": [descriptor["sel"]] * len(type_map)}})
+    return dict(model)
 
 
 def _beginning(job: TrainJob, head: str) -> dict[str, str]:
@@ -232,10 +234,6 @@ def _beginning(job: TrainJob, head: str) -> dict[str, str]:
     if source == head and len(job.heads) > 1:
         return {}
     return {"finetune_head": FRESH if source is None else source}
-
-
-def _loss(data: HeadData) -> dict[str, Any]:
-    return {**_LOSS, **_VIRIAL_LOSS} if data.virial else dict(_LOSS)
 
 
 def _data_sections(data: HeadData, settings: TrainSettings) -> dict[str, Any]:

@@ -20,8 +20,10 @@ from lamflow.train.deepmd_input import CURVE, build_input, check_input, find_dat
 from lamflow.train.nodes import Nodes
 from lamflow.train.presets import check_model
 from lamflow.train.protocol import SINGLE_HEAD, TrainingError, TrainJob, TrainResult
+from lamflow.train.tasks import refusals
 
 _logger = logging.getLogger(__name__)
+_MAIN = "lamflow.train.deepmd_main"
 _INPUT = "input.json"
 _JOB = "job.json"
 _LOG = "train.log"
@@ -200,6 +202,7 @@ def check_job(job: TrainJob) -> None:
                 if not _HEAD_NAME.fullmatch(n)
             ),
             *((h.name, f"weight {h.weight} is not positive") for h in job.heads if h.weight <= 0),
+            *refusals({head.name: head.task for head in job.heads}, job.model),
         )
     ]
     if not names:
@@ -229,7 +232,7 @@ def _too_many(processes: int) -> str | None:
 def _parallel(processes: int, nodes: Nodes, arguments: list[str]) -> tuple[str, list[str]]:
     """Module and arguments that run DeePMD-kit, by torchrun where there are several processes."""
     if processes == 1 and nodes.count == 1:
-        return "deepmd", arguments
+        return _MAIN, arguments
     return "torch.distributed.run", [*nodes.launch(processes), "-m", _PROCESS, *arguments]
 
 
@@ -280,7 +283,7 @@ def _read_result(job: TrainJob, workdir: Path) -> TrainResult:
     return TrainResult(
         checkpoint=workdir / _MODEL,
         frozen={
-            head.name: workdir / _FROZEN / f"{SINGLE_HEAD if single else head.name}.pth"
+            head.name: _frozen_file(workdir / _FROZEN, SINGLE_HEAD if single else head.name)
             for head in job.heads
         },
         curve=workdir / CURVE,
@@ -289,3 +292,9 @@ def _read_result(job: TrainJob, workdir: Path) -> TrainResult:
         seconds=_seconds(workdir),
         device=str(kept["device"]),
     )
+
+
+def _frozen_file(folder: Path, name: str) -> Path:
+    """Scripted model, or the head's weights where there is no script of it (DPA-4)."""
+    weights = folder / f"{name}.pt"
+    return weights if weights.exists() else folder / f"{name}.pth"

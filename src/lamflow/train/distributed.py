@@ -1,11 +1,10 @@
-"""One of several processes that train a model together; torchrun starts it instead of ``deepmd``.
+"""One of several processes that train a model together; torchrun starts it.
 
 DeePMD-kit 3.2 takes for granted that each process has a GPU. Where there is none, the same training
 runs on CPUs as soon as three calls leave the device out: the process group (gloo alone, since NCCL
 refuses to start without a GPU), the choice of the current GPU, and the wrapper of the model.
 """
 
-import runpy
 from typing import Any
 
 
@@ -35,7 +34,9 @@ def main() -> None:
 
     if not torch.cuda.is_available():
         leave_devices_out()
-    runpy.run_module("deepmd", run_name="__main__", alter_sys=True)
+    from lamflow.train.deepmd_main import run
+
+    run()
 
 
 if __name__ == "__main__":

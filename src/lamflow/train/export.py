@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lamflow.config.task import ENERGY, AnyTask
 from lamflow.data.card import DatasetCard, read_card
 from lamflow.data.elements import sorted_symbols
 from lamflow.train.model_card import (
@@ -15,6 +16,7 @@ from lamflow.train.model_card import (
     write_model_card,
 )
 from lamflow.train.protocol import Head, TrainJob, TrainResult, TrainSettings
+from lamflow.train.tasks import types_with_mask
 
 
 def make_job(
@@ -23,6 +25,7 @@ def make_job(
     model: Mapping[str, Any],
     settings: TrainSettings,
     type_map: Sequence[str] | None = None,
+    tasks: Mapping[str, AnyTask] | None = None,
 ) -> TrainJob:
     """Describe the training of one head for each dataset.
 
@@ -38,14 +41,24 @@ def make_job(
         How to train.
     type_map
         Elements that the model is to know; default: those of the data, by atomic number.
+    tasks
+        Per head, what it learns; those that are not in it learn energies.
     """
+    chosen = tasks or {}
     heads = [
-        Head(name, folder / "train", _existing(folder / "validation"), weights[name])
+        Head(
+            name,
+            folder / "train",
+            _existing(folder / "validation"),
+            weights[name],
+            chosen.get(name, ENERGY),
+        )
         for name, folder in data.items()
         if weights[name] > 0
     ]
     found = {symbol for head in heads for symbol in read_card(head.train).elements}
-    return TrainJob(heads, model, type_map or sorted_symbols(found), settings)
+    types = types_with_mask(type_map or sorted_symbols(found), [head.task for head in heads])
+    return TrainJob(heads, model, types, settings)
 
 
 def _existing(folder: Path) -> Path | None:

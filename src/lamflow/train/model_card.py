@@ -145,3 +145,17 @@ def verified_file(folder: Path, name: str) -> Path:
             Problem(str(path), "", "differs from its card (sha256); copy the model folder again")
         )
     return path
+
+
+def head_file(folder: Path, head: str) -> Path:
+    """Path of the model that predicts for a head, after its hash was compared with the card.
+
+    Raises
+    ------
+    InputError
+        As `verified_file`.
+    """
+    weights = f"frozen/{head}.pt"  # DPA-4 has no TorchScript form
+    return verified_file(
+        folder, weights if weights in read_model_card(folder).files else f"{weights}h"
+    )

@@ -1,7 +1,7 @@
 """Named model sizes, and models made from them by overriding parts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from importlib.resources import files
 from typing import Any
@@ -29,6 +29,13 @@ class Preset:
         How far an atom sees in one layer, Å.
     model
         DeePMD-kit's ``model`` section without ``type_map``.
+    relative_cost
+        CPU time of a training step on 32 atoms, divided by that of ``dpa1-tiny``; measured by
+        ``benchmarks/presets.py``. None: not measured.
+    compressible
+        Whether ``dp --pt compress`` makes it faster.
+    lammps
+        Whether its frozen model is TorchScript, which LAMMPS' ``pair_style deepmd`` reads.
     """
 
     name: str
@@ -36,6 +43,13 @@ class Preset:
     parameters: int
     cutoff_A: float  # noqa: N815 - the unit is Å
     model: Mapping[str, Any]
+    relative_cost: float | None = None
+    compressible: bool = False
+    lammps: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but the model section, as plain values."""
+        return {key: value for key, value in asdict(self).items() if key != "model"}
 
 
 def names() -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from lamflow.config.task import ENERGY, AnyTask
 from lamflow.errors import RunError
 from lamflow.progress import Progress, silent
 
@@ -30,12 +31,15 @@ class Head:
         Dataset folder of held-out frames for the learning curve, or None.
     weight
         Share of the training steps, relative to the other heads' weights; more than 0.
+    task
+        What it learns.
     """
 
     name: str
     train: Path
     validation: Path | None = None
     weight: float = 1.0
+    task: AnyTask = ENERGY
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,8 @@ class TrainResult:
     checkpoint
         Weights and optimizer state after the last step (``model.pt``).
     frozen
-        Per head, the model that predicts, without the training state (``frozen/NAME.pth``).
+        Per head, the model that predicts, without the training state (``frozen/NAME.pth``;
+        ``.pt`` for DPA-4).
     curve
         Learning curve (``lcurve.out``), see `lamflow.train.curve`.
     input

@@ -129,6 +129,12 @@ def test_presets_are_listed(
 ) -> None:
     assert call(monkeypatch, "presets") == 0
     assert "dpa2-medium" in capsys.readouterr().out
+    assert call(monkeypatch, "presets", "--json") == 0
+    listed = {preset["name"]: preset for preset in json.loads(capsys.readouterr().out)}
+    assert listed["dpa1-tiny"]["compressible"]
+    assert not listed["dpa3-medium"]["compressible"]
+    assert listed["dpa2-large"]["relative_cost"] > listed["dpa2-small"]["relative_cost"] > 1
+    assert all(preset["source"] for preset in listed.values())
 
 
 def test_doctor_finds_what_is_needed(tmp_path: Path) -> None:

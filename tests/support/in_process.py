@@ -1,0 +1,29 @@
+"""DeePMD-kit in the test's own process: starting it anew costs 8 CPU seconds each time."""
+
+import contextlib
+
+import pytest
+
+
+@pytest.fixture
+def in_process(monkeypatch):
+    """Let DeepmdTrainer call DeePMD-kit here instead of in a child process."""
+    from deepmd.main import main
+    from deepmd.pt.train import training
+
+    from lamflow.train import deepmd_main, deepmd_trainer, freeze
+
+    monkeypatch.setattr(training, "Trainer", deepmd_main.ExactTrainer)
+    monkeypatch.setattr(training, "dp_random", training.dp_random)  # the trainer replaces it
+
+    def run_module(module, arguments, *, folder, log, environment, watch=lambda: None):
+        log.touch()
+        with contextlib.chdir(folder):
+            if module == "lamflow.train.freeze":
+                checkpoint, target, *heads = arguments
+                freeze.freeze_heads(folder / checkpoint, folder / target, heads)
+            else:
+                main(list(arguments))
+        watch()
+
+    monkeypatch.setattr(deepmd_trainer, "run_module", run_module)
