@@ -87,7 +87,11 @@ def export_model(
     card = ModelCard(
         name=name,
         type_map=tuple(job.type_map),
-        heads=head_cards(cards, {head.name: head.weight for head in job.heads}),
+        heads=head_cards(
+            cards,
+            {head.name: head.weight for head in job.heads},
+            {head.name: head.task.kind for head in job.heads},
+        ),
         model=dict(job.model),
         cutoff=cutoff_of(job.model),
         seed=job.settings.seed,

@@ -34,6 +34,8 @@ class HeadCard(StrictModel):
     """Licence of the data."""
     source: str
     """Where the data come from."""
+    task: str = "energy"
+    """What it predicts: energy (with forces and virials), denoise, property, dipole, dos, spin."""
 
 
 class ModelCard(StrictModel):
@@ -66,13 +68,16 @@ class ModelCard(StrictModel):
 
 
 def head_cards(
-    cards: Mapping[str, DatasetCard], weights: Mapping[str, float]
+    cards: Mapping[str, DatasetCard],
+    weights: Mapping[str, float],
+    tasks: Mapping[str, str] | None = None,
 ) -> dict[str, HeadCard]:
     """Describe each head by the card of its training frames."""
     return {
         name: HeadCard(
             dataset=name, sha256=card.sha256, frames=card.frames, weight=weights[name],
             elements=card.elements, dft=card.dft, licence=card.licence, source=card.source,
+            task=(tasks or {}).get(name, "energy"),
         )
         for name, card in cards.items()
     }  # fmt: skip
