@@ -39,9 +39,7 @@ def main() -> None:
                 volumes = np.abs(np.linalg.det(system.cells))
                 pressures = np.trace(system.virials, axis1=1, axis2=2) / 3 / volumes * _GPA
                 others = {"pressure": pressures[:, None]}
-                writer.add(
-                    replace(system, energies=None, forces=None, virials=None, others=others)
-                )
+                writer.add(replace(system, energies=None, forces=None, virials=None, others=others))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import Any
 
 from lamflow.errors import InputError, Problem
 from lamflow.train.protocol import SINGLE_HEAD, Head, Start, TrainJob, TrainSettings
+from lamflow.train.tasks import energy_net, predicts_energies
 
 FRESH = "fresh"
 """Head choice: a fitting net with random weights."""
@@ -27,7 +28,9 @@ class Checkpoint:
     type_map
         Elements it knows.
     heads
-        Names of its heads; one named `lamflow.train.protocol.SINGLE_HEAD` if it is single-task.
+        Names of its heads that predict energies; one named `lamflow.train.protocol.SINGLE_HEAD` if
+        it is single-task. None if it has learnt something else, such as denoising: its descriptor
+        can still be fine-tuned, with fresh heads.
     model
         Model section with ``descriptor`` and ``fitting_net``, to build the same model again.
     """
@@ -62,9 +65,11 @@ def read_checkpoint(path: Path) -> Checkpoint:
         what = "is no checkpoint of DeePMD-kit; a frozen model (.pth) cannot be fine-tuned"
         raise InputError(Problem(str(path), "", what)) from error
     branches = params.get("model_dict", {SINGLE_HEAD: params})
-    first = next(iter(branches.values()))
+    heads = {name: one for name, one in branches.items() if predicts_energies(one)}
+    first = next(iter((heads or branches).values()))
     model = {key: value for key, value in first.items() if key not in _FORGETTABLE}
-    return Checkpoint(path, tuple(first["type_map"]), tuple(branches), model)
+    model["fitting_net"] = energy_net(model["fitting_net"])
+    return Checkpoint(path, tuple(first["type_map"]), tuple(heads), model)
 
 
 def finetune_job(
@@ -143,7 +148,8 @@ def _source(checkpoint: Checkpoint, head: str, wanted: str) -> str | None:
     if wanted in checkpoint.heads:
         return _DEEPMD_SINGLE if checkpoint.single else wanted
     near = get_close_matches(wanted, [*checkpoint.heads, FRESH], n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(checkpoint.heads)}"
+    known = ", ".join(checkpoint.heads) or f"no head for energies; take {FRESH!r}"
+    hint = f"did you mean {near[0]!r}?" if near else f"it has {known}"
     raise InputError(
         Problem(str(checkpoint.path), f"heads.{head}", f"no head is named {wanted!r}; {hint}")
     )

@@ -45,8 +45,8 @@ class GivenModel:
 
     @property
     def heads(self) -> tuple[str, ...]:
-        """Names of the heads."""
-        return tuple(self.card.heads)
+        """Names of the heads that predict energies."""
+        return tuple(name for name, head in self.card.heads.items() if head.task == "energy")
 
     @property
     def type_map(self) -> tuple[str, ...]:
@@ -95,7 +95,7 @@ class GivenModel:
         frozen = f"frozen/{name}.pth"
         if frozen in self.card.files:
             return verified_file(self.folder, frozen), None
-        single = len(self.heads) == 1
+        single = len(self.card.heads) == 1
         return verified_file(self.folder, CHECKPOINT), None if single else name
 
     def predictor(self, head: str | None = None) -> DeepmdPredictor:

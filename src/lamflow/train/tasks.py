@@ -56,6 +56,18 @@ def fitting_net(task: AnyTask, net: Mapping[str, Any], ntypes: int) -> dict[str,
     return {**shape, "type": "dos", "numb_dos": bins}
 
 
+def predicts_energies(model: Mapping[str, Any]) -> bool:
+    """Whether a model section of DeePMD-kit is one of energies."""
+    return model["fitting_net"].get("type", "ener") in ("ener", _DPA4) and "spin" not in model
+
+
+def energy_net(net: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a fitting net for energies in the shape of one of another task."""
+    if net.get("type", "ener") in ("ener", _DPA4):
+        return dict(net)
+    return {"type": "ener", **{key: net[key] for key in _ANY_NET if key in net}}
+
+
 def loss(task: AnyTask, type_map: Sequence[str], *, virial: bool) -> dict[str, Any]:
     """Give the loss of a head; `virial` says whether its data have any."""
     more = _VIRIAL if virial else {}
