@@ -85,6 +85,10 @@ def write_data(folder: Path) -> None:
     write_system(data / "zero", ["O", "H", "H"], frames=0)
     write_system(data / "unobtainium", ["O", "Uo", "Uo"])
     (data / "empty").mkdir()
+    write_system(data / "gap", ["O", "H", "H"], energy=None)
+    np.save(data / "gap/set.000/gap.npy", np.ones((3, 1)))
+    write_system(data / "spin", ["Ti", "O", "O"])
+    np.save(data / "spin/set.000/spin.npy", np.ones((3, 9)))
 
 
 def _edit(*changes: tuple[str, str]) -> str:
@@ -341,6 +345,14 @@ FORM = [
           'model: {preset: dpa1-tiny, fitting_net: {activation_function: "${env:HOME}"}}',
           "{file}:7: model.fitting_net.activation_function: environment variables are replaced in "
           "paths of datasets only; write the value"),
+    _case("unknown task", _WATER, "path: data/water, task: denois",
+          "{file}:5: datasets.0.task: 'denois' is given, it must be one of energy, denoise, "
+          "property, dipole, dos, spin; did you mean 'denoise'?"),
+    _case("task without its label", _WATER, "path: data/water, task: property",
+          "{file}:5: datasets.0.task.label: is missing; for example label: band_gap"),
+    _case("misspelt setting of a task", _WATER,
+          "path: data/water, task: {kind: denoise, sigma: 0.1}",
+          "{file}:5: datasets.0.task.sigma: unknown key; did you mean 'sigma_A'?"),
     _case("unknown element", _WATER, "path: data/water, type_map: [H, Oo]",
           "{file}:5: datasets.0.type_map.1: 'Oo' is no chemical symbol"),
     _case("element in lower case", _WATER, "path: data/water, type_map: [h, O]",
@@ -385,6 +397,26 @@ DATA = [
     _case("no labels", _WATER, "path: data/unlabelled",
           "{file}:5: datasets.0.path: {folder}/data/unlabelled: the frames have no energies; "
           "training and testing need labelled frames"),
+    _case("spin head among others", "path: data/tio2, weight: 1.0, test: data/tio2_test",
+          "path: data/spin, task: {kind: spin, elements: [O]}",
+          "{file}:6: datasets.1.task: DeepSpin doubles the types (a virtual atom for each moment), "
+          "so a spin head can't share its descriptor with other heads; give it a run of its own"),
+    _case("label that is not there", _WATER, "path: data/gap, task: {kind: property, label: gaps}",
+          "{file}:5: datasets.0.path: {folder}/data/gap: task property is taught by "
+          "set.*/gaps.npy of deepmd/npy systems, a row of numbers for each frame, and no system "
+          "has it in all sets; it has gap"),
+    _case("label of another size", _WATER,
+          "path: data/gap, task: {kind: property, label: gap, dimension: 3}",
+          "{file}:5: datasets.0.path: {folder}/data/gap: .: gap.npy has 1 numbers for each frame, "
+          "task property wants 3"),
+    WrongConfig(
+        "task that this family has not",
+        _edit((_WATER, "path: data/unlabelled, task: denoise"), ("dpa1-tiny", "dpa4-tiny")),
+        (
+            "{file}:5: datasets.0.task: DPA-4 of DeePMD-kit 3.2 has energy and property heads "
+            "only, not denoise; take a preset of another family",
+        ),
+    ),
     _case("element that there is not", _WATER, "path: data/unobtainium",
           "{file}:5: datasets.0.path: {folder}/data/unobtainium/type_map.raw: no such element: Uo"),
     _case("type_map that lacks an element", _WATER, "path: data/water, type_map: [H, C]",

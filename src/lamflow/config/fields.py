@@ -37,8 +37,24 @@ def marked(annotation: Any, mark: type) -> bool:
     return False
 
 
+def _of_tag(annotation: Any, tag: str | int) -> Any:
+    """Return the one of several models whose `kind` is `tag`, as pydantic's places name it."""
+    while get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    if get_origin(annotation) not in (Union, types.UnionType):
+        return None
+    for option in get_args(annotation):
+        if isinstance(option, type) and issubclass(option, BaseModel):
+            field = option.model_fields.get("kind")
+            if field is not None and field.default == tag:
+                return option
+    return None
+
+
 def _child(annotation: Any, key: str | int) -> Any:
     """Return the type of one entry, None if there is none or anything goes."""
+    if chosen := _of_tag(annotation, key):
+        return chosen
     annotation = bare(annotation)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         field = annotation.model_fields.get(str(key))

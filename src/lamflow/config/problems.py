@@ -109,6 +109,17 @@ def _choice(error: ErrorDetails, model: type[BaseModel]) -> str:
     return f"{shown(error['input'])} is given, it must be one of {', '.join(choices)}{near}"
 
 
+def _tag(error: ErrorDetails, model: type[BaseModel]) -> str:
+    context = error["ctx"]
+    choices = [item.strip("'") for item in context["expected_tags"].split(", ")]
+    given = context["tag"]
+    return f"'{given}' is given, it must be one of {', '.join(choices)}{suggest(given, choices)}"
+
+
+def _no_tag(error: ErrorDetails, model: type[BaseModel]) -> str:
+    return f"key {error['ctx']['discriminator']} is missing: it says what this is"
+
+
 def _name(error: ErrorDetails, model: type[BaseModel]) -> str:
     return (
         f"{_cut(repr(error['input']))} can't be a name: use lower case letters, digits, '-' "
@@ -129,6 +140,8 @@ _SENTENCES: dict[str, Callable[[ErrorDetails, type[BaseModel]], str]] = {
     "extra_forbidden": _unknown_key,
     "missing": _missing,
     "literal_error": _choice,
+    "union_tag_invalid": _tag,
+    "union_tag_not_found": _no_tag,
     "string_pattern_mismatch": _name,
     "string_too_long": _long,
     "too_short": _empty,
@@ -161,9 +174,20 @@ def _without_echoes(errors: list[ErrorDetails], model: type[BaseModel]) -> Itera
     ]
 
 
-def _loc_in_file(loc: Loc) -> Loc:
-    """Return pydantic's loc without its own marks, such as ``[key]`` of a bad dictionary key."""
-    return tuple(key for key in loc if key != "[key]")
+def _loc_in_file(loc: Loc, data: Any) -> Loc:
+    """Return pydantic's loc without its own marks: ``[key]`` of a bad dictionary key, and which of
+    several models a mapping was read as.
+    """  # noqa: D205
+    kept: list[str | int] = []
+    for place, key in enumerate(loc):
+        inside = isinstance(data, dict) and key in data
+        last = place == len(loc) - 1
+        if key == "[key]" or (not last and (key == data or (isinstance(data, dict) and not inside))):
+            continue
+        kept.append(key)
+        here = inside or (isinstance(data, list) and isinstance(key, int) and key < len(data))
+        data = data[key] if here else None
+    return tuple(kept)
 
 
 def translate(
@@ -174,5 +198,5 @@ def translate(
     return [
         Problem(document.where(loc), dotted(loc), _sentence(error, model))
         for error in _without_echoes(errors, model)
-        for loc in [_loc_in_file(error["loc"])]
+        for loc in [_loc_in_file(error["loc"], document.data)]
     ]

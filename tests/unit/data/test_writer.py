@@ -36,6 +36,29 @@ def test_frames_of_one_shape_share_a_folder(make_system, write_dataset) -> None:
     assert rows[-1] == "n005_ef\t1\tother\t1"
 
 
+def test_other_labels_are_carried_along(make_system, write_dataset) -> None:
+    from dataclasses import replace
+
+    system = make_system(4)
+    others = {"gap": np.arange(4.0)[:, None], "spin": np.arange(60.0).reshape(4, 15)}
+    folder = write_dataset(replace(system, others=others), system)
+    assert (folder / "n005_efv_gap1_spin15").is_dir()
+    dataset = Dataset.open(folder)
+    assert dataset.others == ("gap", "spin")
+    plain, labelled = dataset.systems()
+    assert plain.others == {}
+    picked = labelled.take([2, 0])
+    np.testing.assert_array_equal(picked.others["gap"], [[2.0], [0.0]])
+    np.testing.assert_array_equal(picked.others["spin"], others["spin"][[2, 0]])
+
+
+def test_array_of_another_length_is_no_label(make_system, write_dataset) -> None:
+    folder = write_dataset(make_system(4))
+    np.save(folder / "n005_efv/set.000/charges.npy", np.ones((3, 5)))
+    np.save(folder / "n005_efv/set.000/ids.npy", np.arange(4))
+    assert Dataset.open(folder).others == ()
+
+
 def test_elements_of_different_type_maps_are_merged(make_system, write_dataset) -> None:
     from dataclasses import replace
 

@@ -37,6 +37,29 @@ def test_a_head_wins_only_with_energy_and_force(ours, theirs, won):
     assert tables.beats_baseline({"heads": {"a": head}}) == ((["a"], []) if won else ([], ["a"]))
 
 
+def test_heads_of_other_tasks_have_a_table_of_their_own():
+    metrics = {
+        "heads": {
+            "a": {"energy_rmse_meV_per_atom": 1.0, "frames": 3},
+            "gap": {"task": "property", "label": "gap", "unit": "eV", "frames": 5,
+                    "value_rmse": 0.5, "value_mae": 0.4,
+                    "baseline": {"value_rmse": 1.0, "value_mae": 0.2}},
+            "noise": {"task": "denoise", "frames": 4, "displacement_rmse_A": 0.05,
+                      "wrong_elements": None,
+                      "baseline": {"displacement_rmse_A": 0.1, "wrong_elements": None}},
+        }
+    }  # fmt: skip
+    rows = tables.other_rows(metrics)
+    assert [(row.head, row.quantity, row.model, row.baseline) for row in rows] == [
+        ("gap", "gap RMSE (eV)", "0.5", "1"),
+        ("gap", "gap MAE (eV)", "0.4", "0.2"),
+        ("noise", "displacement RMSE (Å)", "0.05", "0.1"),
+    ]
+    assert rows[0].verdict == "▼ 2.0× smaller"
+    assert [row.head for row in tables.error_table(metrics, {}).rows] == ["a"]
+    assert tables.beats_baseline(metrics) == (["noise"], ["a", "gap"])
+
+
 def test_dataset_rows_say_what_was_kept_out_and_why():
     row = tables.dataset_rows(example.datasets())[1]
     assert row.kept == "1\u202f180"
