@@ -8,6 +8,7 @@ import pytest
 @pytest.fixture
 def in_process(monkeypatch):
     """Let DeepmdTrainer call DeePMD-kit here instead of in a child process."""
+    import torch
     from deepmd.main import main
     from deepmd.pt.train import training
 
@@ -15,6 +16,9 @@ def in_process(monkeypatch):
 
     monkeypatch.setattr(training, "Trainer", deepmd_main.ExactTrainer)
     monkeypatch.setattr(training, "dp_random", training.dp_random)  # the trainer replaces it
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # several wait for each other where cores are shared
 
     def run_module(module, arguments, *, folder, log, environment, watch=lambda: None):
         log.touch()
@@ -27,3 +31,5 @@ def in_process(monkeypatch):
         watch()
 
     monkeypatch.setattr(deepmd_trainer, "run_module", run_module)
+    yield
+    torch.set_num_threads(threads)

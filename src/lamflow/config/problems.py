@@ -181,8 +181,8 @@ def _loc_in_file(loc: Loc, data: Any) -> Loc:
     kept: list[str | int] = []
     for place, key in enumerate(loc):
         inside = isinstance(data, dict) and key in data
-        last = place == len(loc) - 1
-        if key == "[key]" or (not last and (key == data or (isinstance(data, dict) and not inside))):
+        inner = place < len(loc) - 1
+        if key == "[key]" or (inner and (key == data or (isinstance(data, dict) and not inside))):
             continue
         kept.append(key)
         here = inside or (isinstance(data, list) and isinstance(key, int) and key < len(data))
