@@ -1,7 +1,7 @@
 """Training throughput through lamflow and through DeePMD-kit alone; inference throughput.
 
-``python benchmarks/training.py DATASET [PRESET] [STEPS]`` trains PRESET (default dpa2-tiny) for STEPS
-(default 200) steps of one frame on DATASET, first by ``lamflow submit``, then by
+``python benchmarks/training.py DATASET [PRESET] [STEPS]`` trains PRESET (dpa2-tiny) for STEPS
+(200) steps of one frame on DATASET, first by ``lamflow submit``, then by
 ``dp --pt train`` of the input that lamflow wrote, in a temporary folder, and prints for each the
 seconds of 100 steps as DeePMD-kit's own log has them (wall), the CPU seconds of the whole command,
 and at the end the ratio and the seconds of 100 evaluations of one frame. The device is the one that
