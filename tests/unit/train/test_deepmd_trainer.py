@@ -149,7 +149,7 @@ def test_two_processes_train_one_model_on_cpus(tmp_path):
     log = (tmp_path / "run/train.log").read_text()
     assert {"Rank: 0/2", "Rank: 1/2"} <= set(re.findall(r"Rank: \d/\d", log))
     assert set(result.frozen) == {"alloy1", "alloy2"}
-    steps = [line.split()[0] for line in result.curve.read_text().splitlines()[1:]]
+    steps = re.findall(r"^ +(\d+) ", result.curve.read_text(), re.MULTILINE)
     assert steps == [str(n) for n in range(1, 11)]  # the second process writes nothing
     says = DeepmdPredictor(result.frozen["alloy1"]).predict(emt_system(1, seed=5))
     assert np.isfinite(says.forces).all()
