@@ -80,6 +80,8 @@ def prepared(kubernetes: Any, namespace: str) -> Iterator[None]:
     keys = {
         "AWS_ACCESS_KEY_ID": os.environ["LAMFLOW_S3_ACCESS_KEY"],
         "AWS_SECRET_ACCESS_KEY": os.environ["LAMFLOW_S3_SECRET_KEY"],
+        "AWS_ENDPOINT_URL": os.environ["LAMFLOW_S3_ENDPOINT"],  # for steps that use a registry
+        "AWS_DEFAULT_REGION": os.environ.get("LAMFLOW_S3_REGION", "us-east-1"),
     }
     secret = {"metadata": {"name": SECRET}, "stringData": keys}
     unless_there(kubernetes, lambda: core.create_namespaced_secret(namespace, secret))

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 import tiny
+import yaml
+from conftest import SECRET
 
 from lamflow.cli import main as command
 from lamflow.config.kinds import names
-from lamflow.config.run import Resources
 from lamflow.engine.argo import ArgoEngine
 from lamflow.engine.argo_status import attempts
 from lamflow.engine.graph import Graph, Source
-from lamflow.engine.manifest import ArgoOptions, render
 from lamflow.engine.records import RunFolder
 from lamflow.testing.toy_operators import AppendParams, FailParams, WriteParams, append, fail, write
 
@@ -196,36 +196,50 @@ def test_two_nodes_train_one_model(engine: ArgoEngine, tmp_path: Path, lamflow: 
     assert {"train", "train-node-1"} <= {node["displayName"] for node in nodes}
 
 
-def test_a_schedule_starts_runs(kubernetes: Any, engine: ArgoEngine, namespace: str) -> None:
-    graph = Graph("toy", "scheduled")
-    graph.add("first", write, WriteParams(text=str(time.time())))
-    options = ArgoOptions(
-        namespace=namespace, prefix=engine.place.prefix, resources={"cpu": Resources(**SMALL)}
-    )
-    manifest = render(graph, options)
-    schedule = {
-        "apiVersion": "argoproj.io/v1alpha1",
-        "kind": "CronWorkflow",
-        "metadata": {"generateName": "lamflow-test-", "namespace": namespace},
-        "spec": {
-            "schedules": ["* * * * *"],
-            "concurrencyPolicy": "Forbid",
-            "workflowSpec": manifest["spec"],
-            "workflowMetadata": {"labels": manifest["metadata"]["labels"]},
-        },
-    }
-    objects = kubernetes.CustomObjectsApi()
-    place = ("argoproj.io", "v1alpha1", namespace)
-    name = objects.create_namespaced_custom_object(*place, "cronworkflows", schedule)["metadata"][
-        "name"
-    ]
+def test_a_schedule_starts_runs(engine: ArgoEngine, tmp_path: Path, lamflow: Command) -> None:
+    file = tiny.write("clean", tmp_path / "files", {"cpu": TINY})
+    on = ("--engine", "argo", "--context", "cluster")
+    code, out, err = lamflow("schedule", "create", file, "--cron", "* * * * *", *on, "--json")
+    assert code == 0, out + err
+    name = json.loads(out)["schedule"]
 
     def succeeded() -> bool:
-        selector = f"workflows.argoproj.io/cron-workflow={name}"
-        found = objects.list_namespaced_custom_object(*place, "workflows", label_selector=selector)
-        return any(w.get("status", {}).get("phase") == "Succeeded" for w in found["items"])
+        history = json.loads(lamflow("schedule", "history", name, *on, "--json")[1])
+        return any(one["status"] == "succeeded" for one in history)
 
     try:
-        wait(succeeded, 300)
+        wait(succeeded)
+        assert lamflow("schedule", "suspend", name, *on)[0] == 0
+        listed = json.loads(lamflow("schedule", "list", *on, "--json")[1])
+        assert [one["suspended"] for one in listed if one["name"] == name] == [True]
     finally:
-        objects.delete_namespaced_custom_object(*place, "cronworkflows", name)
+        assert lamflow("schedule", "delete", name, *on)[0] == 0
+
+
+def test_an_update_makes_a_version_of_what_is_in_the_inbox(
+    engine: ArgoEngine, tmp_path: Path, lamflow: Command
+) -> None:
+    """Wants a store with conditional writes: S3, MinIO, Ceph."""
+    files = tmp_path / "files"
+    tiny.write("clean", files, {})  # for its data
+    registry = f"s3://{engine.place.bucket}/{engine.place.prefix}/registry"
+    words = ("datasets", "submit", files / "train", "--name", "test/alloy", "--store", registry)
+    code, out, err = lamflow(*words)
+    assert code == 0, out + err
+    profile = {**TINY, "secrets": [SECRET]}
+    config = {
+        "kind": "update",
+        "name": "cluster-update",
+        "registry": registry,
+        "model": "test/tiny",
+        "first": tiny.ATTENTION,
+        "train": tiny.TRAIN,
+        "resources": {"cpu": profile, "train": profile},
+    }
+    file = files / "update.yaml"
+    file.write_text(yaml.safe_dump(config))
+    code, out, err = lamflow("submit", file, *ON_CLUSTER)
+    assert code == 0, out + err
+    code, out, err = lamflow("models", "list", "--store", registry, "--json")
+    assert code == 0, out + err
+    assert "test/tiny" in out

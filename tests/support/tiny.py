@@ -4,7 +4,7 @@ Used where a kind is to run for real in pods: in containers, and on a cluster.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +46,14 @@ class Tiny:
         File of the result whose numbers are those of any other run of it.
     model
         Whether it takes the trained model ``model``.
+    stages
+        Files of other kinds beside its own, by name.
     """
 
     config: Mapping[str, Any]
     compared: str
     model: bool = False
+    stages: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 KINDS = {
@@ -115,7 +118,32 @@ KINDS = {
         "metrics.json",
         model=True,
     ),
+    "pipeline": Tiny(
+        {
+            "stages": [
+                {"name": "base", "file": "base.yaml"},
+                {"name": "exam", "file": "exam.yaml", "model": "base"},
+            ]
+        },
+        "metrics.json",
+        stages={
+            "base": {
+                "kind": "pretrain",
+                "name": "base",
+                "datasets": [{"name": "alloy", "path": "train"}],
+                "model": ATTENTION,
+                "train": TRAIN,
+            },
+            "exam": {
+                "kind": "evaluate",
+                "name": "exam",
+                "model": "nowhere",
+                "datasets": [{"name": "alloy", "path": "test"}],
+            },
+        },
+    ),
 }
+"""`update` is not here: its steps speak to a registry, see tests/cluster."""
 
 
 def write(kind: str, folder: Path, resources: Mapping[str, Any]) -> Path:
@@ -133,6 +161,8 @@ def write(kind: str, folder: Path, resources: Mapping[str, Any]) -> Path:
         write_card(data, make_card(data, part, dft="EMT"))
     if tiny.model:
         _train(folder, COMPRESSIBLE if kind == "compress" else presets.load("dpa1-tiny", SMALL))
+    for name, stage in tiny.stages.items():
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump(dict(stage), sort_keys=False))
     config = {"kind": kind, "name": f"tiny-{kind}", **tiny.config, "resources": dict(resources)}
     file = folder / f"{kind}.yaml"
     file.write_text(yaml.safe_dump(config, sort_keys=False))
