@@ -94,6 +94,12 @@ def prepared(kubernetes: Any, namespace: str) -> Iterator[None]:
         core.delete_namespaced_config_map(REPOSITORY, namespace)
 
 
+@pytest.fixture
+def keys_secret(prepared: None) -> str:
+    """Name of the Secret with the keys of the bucket."""
+    return SECRET
+
+
 def unless_there(kubernetes: Any, create: Callable[[], Any]) -> bool:
     """Create an object; tell whether it was not there before."""
     try:

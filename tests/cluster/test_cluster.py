@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import tiny
 import yaml
-from conftest import SECRET
 
 from lamflow.cli import main as command
 from lamflow.config.kinds import names
@@ -217,7 +216,7 @@ def test_a_schedule_starts_runs(engine: ArgoEngine, tmp_path: Path, lamflow: Com
 
 
 def test_an_update_makes_a_version_of_what_is_in_the_inbox(
-    engine: ArgoEngine, tmp_path: Path, lamflow: Command
+    engine: ArgoEngine, tmp_path: Path, lamflow: Command, keys_secret: str
 ) -> None:
     """Wants a store with conditional writes: S3, MinIO, Ceph."""
     files = tmp_path / "files"
@@ -226,7 +225,7 @@ def test_an_update_makes_a_version_of_what_is_in_the_inbox(
     words = ("datasets", "submit", files / "train", "--name", "test/alloy", "--store", registry)
     code, out, err = lamflow(*words)
     assert code == 0, out + err
-    profile = {**TINY, "secrets": [SECRET]}
+    profile = {**TINY, "secrets": [keys_secret]}
     config = {
         "kind": "update",
         "name": "cluster-update",
