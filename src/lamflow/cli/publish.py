@@ -31,6 +31,10 @@ def push_model(
     member: Annotated[
         str, typer.Option("--model", help="Which model of the run's result: model, model-2 ...")
     ] = "model",
+    exam: Annotated[
+        str | None,
+        typer.Option("--exam", metavar="RUN", help="Run of kind: evaluate that tested it."),
+    ] = None,
     parent: Annotated[
         list[str] | None,
         typer.Option("--parent", help="Registered model, name@version, that it goes on from."),
@@ -49,10 +53,19 @@ def push_model(
     registry = open_from(store)
     folder, path = _find_model(run, member)
     release = push(
-        registry, folder, name, run=path, parents=parent or (), labels_bought=labels,
-        limits=tuple(limit or ()),
+        registry, folder, name, run=path, exam=_find_exam(exam), parents=parent or (),
+        labels_bought=labels, limits=tuple(limit or ()),
     )  # fmt: skip
     _tell_published(registry, release, tag, as_json=as_json)
+
+
+def _find_exam(run: str | None) -> Path | None:
+    """Return the folder of an evaluation: a run's, or a downloaded result."""
+    if run is None or (Path(run) / "metrics.json").is_file():
+        return Path(run) if run else None
+    from lamflow.engine.records import find_run
+
+    return find_run(run, Path.cwd()).path
 
 
 def _find_model(run: str, member: str) -> tuple[Path, Path | None]:

@@ -8,7 +8,7 @@ from typing import Any
 from lamflow.data.card import CARD, DatasetCard
 from lamflow.errors import InputError, Problem
 from lamflow.evaluate.properties.result import PropertyValue
-from lamflow.files import list_files, read_json
+from lamflow.files import list_files, read_json, sha256_file
 from lamflow.progress import Progress, silent
 from lamflow.registry.names import check_name
 from lamflow.registry.registry import Registry
@@ -30,6 +30,7 @@ def push_model(
     name: str,
     *,
     run: Path | None = None,
+    exam: Path | None = None,
     parents: Sequence[str] = (),
     labels_bought: int | None = None,
     limits: tuple[str, ...] = (),
@@ -48,6 +49,9 @@ def push_model(
     run
         Folder of the run that made it, or its downloaded result: metrics, configuration and
         datasets become part of the version's card.
+    exam
+        Run of `kind: evaluate`, or its downloaded result, that tested this model: its errors and
+        properties become part of the card, too.
     parents
         Registered models, name@version, that this one goes on from.
     labels_bought
@@ -60,14 +64,19 @@ def push_model(
     Raises
     ------
     InputError
-        There is no model, a file differs from its card, or the metrics can't be read.
+        There is no model, a file differs from its card, the metrics can't be read, or `exam`
+        tested another model.
     """
     known = {} if run is None else _heads_of_run(_result(run) / CARD) | _cards_of_steps(run)
-    result = _result(run) if run else None
+    places = [_result(run)] if run else []
+    if exam:
+        _check_exam(exam, folder)
+        places.append(_result(exam))
+    found = [one for place in places for one in _results(place / "metrics.json")]
     return publish_model(
         registry, folder, name,
-        results=_results(result / "metrics.json") if result else (),
-        properties=_properties(result / "properties.json") if result else (),
+        results=tuple({(one.test_set, one.head): one for one in found}.values()),
+        properties=[one for place in places for one in _properties(place / "properties.json")],
         config=_text(run / "config.yaml") if run else "",
         parents=parents, known=known, labels_bought=labels_bought, limits=limits,
         progress=progress,
@@ -132,6 +141,18 @@ def publish_model(
 
 def _result(run: Path) -> Path:
     return run / "result" if (run / "result").is_dir() else run
+
+
+def _check_exam(exam: Path, folder: Path) -> None:
+    """Look whether an evaluation is of this model."""
+    file = _result(exam) / CARD
+    try:
+        tested = read_json(file)["model"]["card_sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        what = "is no result of kind: evaluate; give the folder of such a run"
+        raise InputError(Problem(str(file), "", what)) from error
+    if tested != sha256_file(folder / CARD):
+        raise InputError(Problem(str(file), "", f"is of another model than {folder}"))
 
 
 def _results(file: Path) -> tuple[TestResult, ...]:

@@ -7,7 +7,7 @@ from registry_runs import write_run
 
 from lamflow.data.card import dataset_sha256, make_card, read_card, write_card
 from lamflow.errors import InputError
-from lamflow.files import write_json, write_text
+from lamflow.files import sha256_file, write_json, write_text
 from lamflow.registry.datasets import add_dataset
 from lamflow.registry.models import push_model
 from lamflow.registry.registry import Registry
@@ -141,3 +141,28 @@ def test_what_can_not_be_pushed(registry: Registry, run: Path) -> None:
     with pytest.raises(InputError, match="this is no model folder"):
         push_model(registry, run, "open/water")
     assert registry.names("model") == []
+
+
+def test_an_evaluation_of_the_model_comes_with_it(
+    registry: Registry, run: Path, tmp_path: Path
+) -> None:
+    exam = tmp_path / "exam/result"
+    errors = {"head": "water", "frames": 7, "force_rmse_meV_per_A": 60.0, "sha256": "1" * 64}
+    one = {"system": "W", "name": "C11", "value": 500.0, "unit": "GPa", "reference": None,
+           "passed": True}  # fmt: skip
+    write_json(exam / "metrics.json", {"heads": {"standard": errors}, "weighted": {}})
+    write_json(exam / "properties.json", [one])
+    tested = {"name": "run", "card_sha256": sha256_file(run / "result/model/card.json")}
+    write_json(exam / "card.json", {"kind": "evaluate", "model": tested})
+    content = push(registry, run, exam=tmp_path / "exam")
+    found = {(result.test_set, result.head) for result in content.results}
+    assert ("standard", "water") in found
+    assert len(found) > 1
+    assert content.results[-1].sha256 == "1" * 64
+    assert content.properties[0].name == "C11"
+    write_json(exam / "card.json", {"model": {"card_sha256": "0" * 64}})
+    with pytest.raises(InputError, match="is of another model than"):
+        push(registry, run, exam=exam)
+    write_json(exam / "card.json", {})
+    with pytest.raises(InputError, match="is no result of kind: evaluate"):
+        push(registry, run, exam=exam)
