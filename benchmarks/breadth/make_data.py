@@ -30,6 +30,7 @@ def main() -> None:
         link = data / Path(name).name
         if not link.exists():
             link.symlink_to(pack / name)
+    _write_known(pack / "unlabeled/crystals_equil", data / "crystals_test")
     for part in ("train", "test"):
         source = Dataset.open(pack / "pretrain/mlearn_pbe" / part)
         with DatasetWriter(data / f"pressure_{part}", source.type_map) as writer:
@@ -40,6 +41,16 @@ def main() -> None:
                 pressures = np.trace(system.virials, axis1=1, axis2=2) / 3 / volumes * _GPA
                 others = {"pressure": pressures[:, None]}
                 writer.add(replace(system, energies=None, forces=None, virials=None, others=others))
+
+
+def _write_known(source: Path, target: Path) -> None:
+    """Write the test frames whose elements the training frames have too (all but Np)."""
+    known = Dataset.open(source / "train").elements
+    dataset = Dataset.open(source / "test")
+    with DatasetWriter(target, known) as writer:
+        for system in dataset.systems():
+            inside = np.isin(np.array(system.type_map)[system.types], known).all(axis=1)
+            writer.add(system.take(inside))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ Needs ``make_data.py`` and, for the table, ``lamflow submit pretrain-all.yaml``.
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,8 @@ RUNS = HERE / "lamflow-runs"
 PRESET = "dpa1-tiny"
 # Denoise: steps of the teaching, then labels, steps and seeds of the tuning.
 _TAUGHT, _TUNED = 1500, 400
-_LABELS, _SEEDS, _TESTED = (20, 100), (1, 2, 3), 100
-_DOWNSTREAM = ("lips_pbe", "combustion_mn15")
+_LABELS, _SEEDS, _TESTED = (100, 20), (1, 2, 3), 100
+_DOWNSTREAM = ("combustion_mn15", "lips_pbe")
 
 
 def single(wanted: list[str]) -> None:
@@ -72,15 +73,13 @@ def denoise() -> None:
     )
     job = make_job(data, {"crystals": 1.0}, model, settings, tasks={"crystals": task})
     taught = DeepmdTrainer().train(job, folder / "taught")
-    test = Dataset.open(HERE / "data/crystals_equil/test")
+    test = Dataset.open(HERE / "data/crystals_test")
     train = Dataset.open(data["crystals"])
     errors = denoise_errors(taught.frozen["crystals"], train.systems(), test.systems(), task, 1)
     write_json(folder / "denoise.json", errors)
     print(errors, flush=True)
-    for name in _DOWNSTREAM:
-        for labels in _LABELS:
-            for seed in _SEEDS:
-                _compare(folder, taught.checkpoint, name, labels, seed)
+    for labels, name, seed in product(_LABELS, _DOWNSTREAM, _SEEDS):
+        _compare(folder, taught.checkpoint, name, labels, seed)
 
 
 def _compare(folder: Path, checkpoint: Path, name: str, labels: int, seed: int) -> None:

@@ -85,6 +85,7 @@ def write_data(folder: Path) -> None:
     write_system(data / "zero", ["O", "H", "H"], frames=0)
     write_system(data / "unobtainium", ["O", "Uo", "Uo"])
     (data / "empty").mkdir()
+    write_system(data / "nacl", ["Na", "Cl"])
     write_system(data / "gap", ["O", "H", "H"], energy=None)
     np.save(data / "gap/set.000/gap.npy", np.ones((3, 1)))
     write_system(data / "spin", ["Ti", "O", "O"])
@@ -417,6 +418,9 @@ DATA = [
             "only, not denoise; take a preset of another family",
         ),
     ),
+    _case("test set of an element that is not taught", "test: data/tio2_test", "test: data/nacl",
+          "{file}:6: datasets.1.test: holds Na, Cl, which no training set has: the model would not "
+          "know it; leave those frames out, or train on some"),
     _case("element that there is not", _WATER, "path: data/unobtainium",
           "{file}:5: datasets.0.path: {folder}/data/unobtainium/type_map.raw: no such element: Uo"),
     _case("type_map that lacks an element", _WATER, "path: data/water, type_map: [H, C]",

@@ -68,6 +68,7 @@ def load_checked_config(
 
 def _findings(draft: Draft, fetch: Fetch | None) -> Iterator[Finding]:
     elements: dict[int, tuple[str, ...]] = {}
+    parts: dict[str, dict[int, tuple[str, ...]]] = {"path": {}, "test": {}}
     kind = str(draft.document.data.get("kind"))
     for index, spec in draft.datasets.items():
         if any(p.key.startswith(f"datasets.{index}.type_map") for p in draft.problems):
@@ -78,12 +79,35 @@ def _findings(draft: Draft, fetch: Fetch | None) -> Iterator[Finding]:
             loc = ("datasets", index, key)
             try:
                 local = fetch(location) if fetch and is_remote(location) else Path(location)
-                elements[index] = (*elements.get(index, ()), *_open(local, spec, kind))
+                parts[key][index] = _open(local, spec, kind)
+                elements[index] = (*elements.get(index, ()), *parts[key][index])
             except InputError as error:
                 yield from _data_findings(error, loc, location)
     if draft.model is not None:
         yield from _model_findings(draft.model, draft.datasets, elements)
+    yield from _test_findings(draft, parts["path"], parts["test"])
     yield from _kind_findings(draft, fetch, elements)
+
+
+def _test_findings(
+    draft: Draft, taught: Mapping[int, Sequence[str]], tested: Mapping[int, Sequence[str]]
+) -> Iterator[Finding]:
+    """Find test sets with elements that the model will not know."""
+    config = draft.config
+    seen = len(taught) == len(draft.datasets) and not draft.problems
+    if not isinstance(config, PretrainConfig) or not seen:
+        return
+    used = [found for index, found in taught.items() if config.datasets[index].weight > 0]
+    known = set(config.model.type_map or ()).union(*used)
+    for index, found in tested.items():
+        if new := [symbol for symbol in found if symbol not in known]:
+            yield (
+                ("datasets", index, "test"),
+                (
+                    f"holds {', '.join(new)}, which no training set has: the model would not "
+                    "know it; leave those frames out, or train on some"
+                ),
+            )
 
 
 def _kind_findings(
