@@ -11,6 +11,7 @@ def in_process(monkeypatch):
     import torch
     from deepmd.main import main
     from deepmd.pt.train import training
+    from deepmd.pt.utils import env
 
     from lamflow.train import deepmd_main, deepmd_trainer, freeze
 
@@ -24,6 +25,7 @@ def in_process(monkeypatch):
         log.touch()
         with contextlib.chdir(folder):
             if module == "lamflow.train.freeze":
+                env.CUSTOM_OP_USE_JIT = False  # training sets it, and it can't be scripted
                 checkpoint, target, *heads = arguments
                 freeze.freeze_heads(folder / checkpoint, folder / target, heads)
             else:
