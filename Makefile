@@ -22,7 +22,7 @@ demo-pipeline: $(STAMP)  ## the whole chain: real data in, a small fast model an
 	$(BIN)/lamflow submit workflows/pipeline.yaml
 
 test: $(STAMP)  ## all tests, slow ones too
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 test-fast: $(STAMP)  ## tests that take milliseconds
 	$(BIN)/python -m pytest -m "not slow"
