@@ -31,7 +31,7 @@ class ExploreParams(StrictModel):
 
 @operator(
     params=ExploreParams,
-    inputs={"checked": "state of the loop", "model": "model folder"},
+    inputs={"checked": "state of the loop; none at its start", "model": "model folder"},
     groups={"structures": "starting frames"},
     outputs={"explored": "frames, and how each trajectory ended"},
     numbers=("frames", "complete", "guarded", "failed"),
@@ -39,7 +39,7 @@ class ExploreParams(StrictModel):
 def explore(params: ExploreParams, io: StepIO) -> Mapping[str, int]:
     """Explore from the structures; guards end trajectories that leave the physics."""
     folder = io.outputs["explored"]
-    state = read_state(io.inputs["checked"])
+    state = read_state(io.inputs.get("checked"))
     if state.stop or state.stage != params.stage:
         done = nothing_explored(folder)
     else:

@@ -11,6 +11,7 @@ _BUILDERS = {
     "clean": "lamflow.workflows.clean",
     "compress": "lamflow.workflows.compress",
     "coverage": "lamflow.workflows.coverage",
+    "distill": "lamflow.workflows.distill",
     "evaluate": "lamflow.workflows.evaluate",
     "finetune": "lamflow.workflows.finetune",
     "learn": "lamflow.workflows.learn",

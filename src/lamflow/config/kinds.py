@@ -11,6 +11,7 @@ _KINDS = {
     "clean": "lamflow.config.curate:CleanConfig",
     "compress": "lamflow.config.compress:CompressConfig",
     "coverage": "lamflow.config.coverage:CoverageConfig",
+    "distill": "lamflow.config.distill:DistillConfig",
     "evaluate": "lamflow.config.evaluate:EvaluateConfig",
     "finetune": "lamflow.config.finetune:FinetuneConfig",
     "learn": "lamflow.config.learn:LearnConfig",
@@ -18,7 +19,7 @@ _KINDS = {
     "pretrain": "lamflow.config.pretrain:PretrainConfig",
     "update": "lamflow.config.update:UpdateConfig",
 }
-_LATER: tuple[str, ...] = ("distill",)
+_LATER: tuple[str, ...] = ()
 
 
 def names() -> list[str]:

@@ -37,7 +37,8 @@ class StructureSpec(StrictModel):
     """File or folder that ASE or dpdata reads; each frame in it is a start. Labels are ignored."""
 
 
-def _named(value: Any) -> Any:
+def named(value: Any) -> Any:
+    """Give names to structures that are bare paths."""
     if not isinstance(value, list):
         return value
     return [
@@ -46,7 +47,7 @@ def _named(value: Any) -> Any:
     ]
 
 
-class _PathOrMapping:
+class PathOrMapping:
     """Tells editors that a bare path will do."""
 
     def __get_pydantic_json_schema__(
@@ -102,7 +103,8 @@ class Budget(StrictModel):
     """Rounds of explore, select, label, train."""
 
 
-def _distinct(specs: tuple[Any, ...]) -> tuple[Any, ...]:
+def distinct(specs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Refuse two specs of one name."""
     names = [spec.name for spec in specs]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise PydanticCustomError(
@@ -123,9 +125,9 @@ class LearnConfig(StrictModel):
     structures: Annotated[
         tuple[StructureSpec, ...],
         Field(min_length=1, examples=[["ethanol.xyz"]]),
-        BeforeValidator(_named),
-        _PathOrMapping(),
-        AfterValidator(_distinct),
+        BeforeValidator(named),
+        PathOrMapping(),
+        AfterValidator(distinct),
     ]
     """Where the exploration starts: paths, or mappings with `name` and `path`."""
     model: Annotated[Model | None, Field(examples=["dpa1-tiny"])] = None
@@ -141,7 +143,7 @@ class LearnConfig(StrictModel):
     explore: Annotated[
         tuple[ExploreSpec, ...],
         Field(min_length=1, examples=[[{"name": "nvt300", "settings": {"steps": 500}}]]),
-        AfterValidator(_distinct),
+        AfterValidator(distinct),
     ]
     """How new frames are found; all of these in each iteration."""
     select: SelectSettings = SelectSettings()
@@ -152,7 +154,7 @@ class LearnConfig(StrictModel):
     """When the loop is over before the budget is."""
     start: StartSettings = StartSettings()
     """The first labels, where `datasets` gives none."""
-    datasets: Annotated[tuple[LabelledSpec, ...], AfterValidator(_distinct)] = ()
+    datasets: Annotated[tuple[LabelledSpec, ...], AfterValidator(distinct)] = ()
     """Frames that are labelled already, by the same method as `label`; optional."""
     test: Location | None = None
     """Labelled frames that only test; without it, the labels held out by select.hold_out do."""

@@ -133,7 +133,7 @@ def pick_frames(
         "stops": [stop for end in ends for stop in end["stops"]],
         "low": levels.low,
         "high": levels.high,
-        "histogram": _histogram(pool.deviation),
+        "histogram": histogram(pool.deviation),
         "picked": [
             {"composition": pool.compositions[i], "deviation": float(pool.deviation[i])}
             for i in picked.tolist()
@@ -166,7 +166,7 @@ def _dataset(folder: Path) -> Iterable[System]:
     return Dataset.open(folder).systems(_CHUNK) if folder.is_dir() else ()
 
 
-def _histogram(deviation: FloatArray) -> dict[str, list[float]]:
+def histogram(deviation: FloatArray) -> dict[str, list[float]]:
     """Count deviations in bins of equal width of their logarithm."""
     usable = deviation[np.isfinite(deviation) & (deviation > 0)]
     if not len(usable):

@@ -1,0 +1,1 @@
+"""Distillation: what the steps of the loop do, on files and arrays."""
