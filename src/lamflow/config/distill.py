@@ -231,7 +231,7 @@ class DistillConfig(StrictModel):
     domain: Annotated[
         Domain, Field(examples=[{"structures": ["crystal.cif"], "temperatures_K": [300]}])
     ]
-    """What the student is for."""
+    """Structures, temperatures and pressures that the student is for."""
     goal: Annotated[Goal, Field(examples=[{"force_rmse": 100}])]
     """When it is good enough."""
     budget: DistillBudget = DistillBudget()

@@ -66,7 +66,7 @@ def speed(table: Mapping[str, Sequence[Mapping[str, Any]]]) -> Panel:
 
 def radial(dynamics: Mapping[str, Mapping[str, Any]]) -> list[Panel]:
     """Draw g(r) of student and teacher for each structure that has one."""
-    panels = []
+    panels: list[Panel] = []
     for name, one in dynamics.items():
         rdf = one.get("rdf", {})
         if "r_A" not in rdf:
