@@ -24,7 +24,8 @@ _DEFAULT = "workflows.argoproj.io/default-artifact-repository"
 _GPU = "nvidia.com/gpu"
 RIGHTS = (
     ("argoproj.io", "workflows", ("create", "get", "list", "watch", "update", "patch", "delete")),
-    ("", "pods", ("get", "list", "watch")),
+    ("argoproj.io", "cronworkflows", ("create", "get", "list", "update", "patch", "delete")),
+    ("", "pods", ("get", "list", "watch", "delete")),  # Argo's server retries as the user
     ("", "pods/log", ("get",)),
 )
 """What `lamflow-submit` of k8s/base/rbac.yaml may do: API group, resource, verbs."""

@@ -68,7 +68,7 @@ KINDS = {
         },
         "metrics.json",
     ),
-    "clean": Tiny({"datasets": [{"name": "mol", "path": f"{DATA}/mol3bpa"}]}, "flags.json"),
+    "clean": Tiny({"datasets": [{"name": "alloy", "path": "dirty"}]}, "flags.json"),
     "learn": Tiny(
         {
             "structures": ["alloy.xyz"],
@@ -159,6 +159,11 @@ def write(kind: str, folder: Path, resources: Mapping[str, Any]) -> Path:
     for seed, part in enumerate(("train", "test")):
         data = write_dataset(folder / part, emt_system(24, seed))
         write_card(data, make_card(data, part, dft="EMT"))
+    dirty = emt_system(40, seed=7)
+    dirty.energies[3] += 20.0  # type: ignore[index] - eV: a wrong label
+    write_card(
+        write_dataset(folder / "dirty", dirty), make_card(folder / "dirty", "dirty", dft="EMT")
+    )
     if tiny.model:
         _train(folder, COMPRESSIBLE if kind == "compress" else presets.load("dpa1-tiny", SMALL))
     for name, stage in tiny.stages.items():
