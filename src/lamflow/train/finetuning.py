@@ -13,7 +13,7 @@ from lamflow.train.export import export_model
 from lamflow.train.finetune import finetune_job
 from lamflow.train.given import GivenModel
 from lamflow.train.model_card import ModelCard
-from lamflow.train.protocol import Head, TrainSettings
+from lamflow.train.protocol import SINGLE_HEAD, Head, TrainSettings
 from lamflow.train.replay import ReplaySummary, pseudo_labels
 
 TRAIN, VALIDATION = "train", "validation"
@@ -58,10 +58,13 @@ def finetune_model(
         for head, place in {**data, **replay}.items()
     ]
     elements = sorted_symbols({e for head in heads for e in read_card(head.train).elements})
+    begin_with = {**sources, **{head: head for head in replay}}
+    if model.checkpoint.single:  # its only head has a name in the card, and none in the checkpoint
+        names = dict.fromkeys(model.heads, SINGLE_HEAD)
+        begin_with = {head: names.get(source, source) for head, source in begin_with.items()}
     job = finetune_job(
-        model.checkpoint, heads, {**sources, **{head: head for head in replay}}, elements,
-        settings, freeze_descriptor=freeze_descriptor,
-    )  # fmt: skip
+        model.checkpoint, heads, begin_with, elements, settings, freeze_descriptor=freeze_descriptor
+    )
     result = DeepmdTrainer().train(job, scratch, progress)
     return export_model(job, result, folder, name, {model.card.name: model.sha256})
 
