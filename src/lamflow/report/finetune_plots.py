@@ -31,7 +31,9 @@ def comparison(
         bars = axes.barh(
             list(shown), list(shown.values()), color=[_COLOURS[m] for m in shown], height=0.62
         )
-        axes.bar_label(bars, labels=[error(value) for value in shown.values()], padding=3)
+        axes.bar_label(
+            bars, labels=[error(value) for value in shown.values()], padding=3, fontsize=8
+        )
         axes.invert_yaxis()
         axes.set_xlim(0, 1.3 * max(shown.values(), default=1.0))
         axes.set_xlabel(f"{words} ({unit})")

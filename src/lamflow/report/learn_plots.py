@@ -13,6 +13,7 @@ from lamflow.report.text import count, error, finite
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 BANDS = ("accurate", "candidate", "failed")
 _COLOURS = dict(zip(BANDS, (SERIES[2], SERIES[0], SERIES[1]), strict=True))
@@ -109,6 +110,7 @@ def deviations(number: int, selection: Mapping[str, Any]) -> Panel | None:
     axes.plot(picked, np.zeros(len(picked)), color=MUTED, marker="|", linestyle="none",
               markersize=9, clip_on=False)  # fmt: skip
     axes.set_xscale("log")
+    _plain_ticks(axes.xaxis)
     axes.set_xlabel("largest force deviation (eV/Å)")
     axes.set_ylabel("frames")
     caption = f"{count(sum(histogram['counts']))} frames, ticks: {count(len(picked))} picked"
@@ -120,3 +122,14 @@ def deviations(number: int, selection: Mapping[str, Any]) -> Panel | None:
 def _log_both(axes: "Axes") -> None:
     axes.set_xscale("log")
     axes.set_yscale("log")
+    _plain_ticks(axes.xaxis)
+    _plain_ticks(axes.yaxis)
+
+
+def _plain_ticks(axis: "Axis") -> None:
+    """Label a logarithmic axis with 0.1, 0.2, 0.5 and so on: words like 3 × 10⁻² overlap."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
