@@ -29,6 +29,7 @@ from lamflow.ops.train_student import (
 
 from lamflow.config.base import JsonObject
 from lamflow.config.distill import DistillConfig
+from lamflow.config.model_ref import is_stage
 from lamflow.config.portable import portable
 from lamflow.data.elements import sorted_symbols
 from lamflow.distill.proof import DynamicsSettings
@@ -373,20 +374,25 @@ def _dynamics(config: DistillConfig) -> DynamicsSettings:
 
 def _type_map(config: DistillConfig, teacher: Path) -> tuple[str, ...]:
     """Return the elements of the domain, all of which the teacher must know."""
-    from lamflow.train.given import open_model
-
-    given = open_model(teacher)
-    given.head(config.head)
     paths = {spec.name: Path(source_of(spec.path).location) for spec in config.domain.structures}
     found = {
         system.type_map[index]
         for system in read_structures(paths).values()
         for index in system.types[0]
     }
-    if unknown := sorted(found - set(given.type_map)):
+    if not is_stage(config.teacher):  # that of a stage is not there yet
+        _check_teacher(config, teacher, found)
+    return sorted_symbols(found)
+
+
+def _check_teacher(config: DistillConfig, teacher: Path, elements: set[str]) -> None:
+    from lamflow.train.given import open_model
+
+    given = open_model(teacher)
+    given.head(config.head)
+    if unknown := sorted(elements - set(given.type_map)):
         what = f"does not know {', '.join(unknown)}; it knows {', '.join(given.type_map)}"
         raise InputError(Problem(str(teacher), "teacher", what))
-    return sorted_symbols(found)
 
 
 def _refuse_slow(config: DistillConfig, students: dict[str, JsonObject]) -> None:
