@@ -104,7 +104,7 @@ KINDS = {
             "model": "model",
             "training": [{"name": "alloy", "path": "train"}],
             "datasets": [{"name": "hot", "path": "test"}],
-            "coverage": {"training_frames": 20, "calibration_frames": 10, "subset": 3},
+            "coverage": {"training_frames": 20, "calibration_frames": 20, "subset": 3},
         },
         "coverage.json",
         model=True,
