@@ -1,6 +1,7 @@
 """Read extxyz, and every other file that ASE reads, frame by frame."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,11 @@ def iter_frames(path: Path, ase_format: str | None) -> Iterator[Frame]:
         raise InputError(Problem(str(path), "", "no such file"))
     if not path.stat().st_size:
         raise InputError(Problem(str(path), "", "file is empty"))
+    _check_unpacked(path)
+    if ase_format == "extxyz":
+        _check_counts(path)
+    if ase_format == "db":
+        _check_database(path)
     index = 0
     try:
         for index, atoms in enumerate(iread(str(path), index=":", format=ase_format)):
@@ -106,6 +112,47 @@ def iter_frames(path: Path, ase_format: str | None) -> Iterator[Frame]:
     except Exception as error:
         what = f"ASE cannot read it near frame {index} ({type(error).__name__}: {error})"
         raise InputError(Problem(str(path), "", f"{what}; name its format with `fmt`")) from None
+
+
+_PACKED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"PK\x03\x04", b"7z\xbc\xaf", b"\x28\xb5\x2f\xfd")
+
+
+def _check_unpacked(path: Path) -> None:
+    """Refuse packed files: what they hold may be far larger than the disk or the memory."""
+    with path.open("rb") as file:
+        start = file.read(8)
+    if start.startswith(_PACKED):
+        what = "is a packed file or an archive; unpack it, and give what is in it"
+        raise InputError(Problem(str(path), "", what))
+
+
+def _check_counts(path: Path) -> None:
+    """Refuse a frame that claims more atoms than the file can hold: ASE would read on for hours."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        index = 0
+        while line := file.readline():
+            try:
+                natoms = int(line)
+            except ValueError:
+                return  # for ASE to judge
+            if natoms > size - file.tell():
+                what = f"claims {natoms} atoms, more than the file can hold"
+                raise InputError(Problem(str(path), f"frame {index}", what))
+            for _ in range(natoms + 1):
+                file.readline()
+            index += 1
+
+
+def _check_database(path: Path) -> None:
+    """Refuse a database that is not ASE's: ASE would write its tables into it."""
+    import sqlite3
+
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            database.execute("select count(*) from systems").fetchone()
+    except sqlite3.Error as error:
+        raise InputError(Problem(str(path), "", f"is not a database of ASE ({error})")) from None
 
 
 def stack_frames(name: str, type_map: tuple[str, ...], frames: list[Frame]) -> System:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -129,18 +130,30 @@ def open_npy_array(path: Path) -> NDArray[Any]:
     InputError
         If the file is missing, truncated, not .npy (an archive, say), or holds Python objects.
     """
+    _check_regular(path)
     try:
         # Not np.load: that would unpack an archive that is named .npy.
         array = np.lib.format.open_memmap(path, mode="r")
-    except FileNotFoundError:
-        raise InputError(Problem(str(path), "", "file is missing")) from None
-    except (OSError, ValueError, EOFError, SyntaxError, TypeError, OverflowError) as error:
+    except (
+        OSError, ValueError, EOFError, SyntaxError, TypeError, OverflowError, MemoryError,
+        RecursionError, TokenError,
+    ) as error:  # fmt: skip
         what = f"not a readable .npy file ({error}); write it again with numpy.save"
         raise InputError(Problem(str(path), "", what)) from None
     if array.dtype.kind not in "fiu":
         what = f"holds {array.dtype}, numbers are expected"
         raise InputError(Problem(str(path), "", what))
     return array
+
+
+def _check_regular(path: Path) -> None:
+    """Refuse what is missing, and what is no file: a pipe would be waited for without end."""
+    if not os.path.lexists(path):
+        raise InputError(Problem(str(path), "", "file is missing"))
+    if not path.is_file():
+        raise InputError(
+            Problem(str(path), "", "is no regular file (a folder, pipe or broken link)")
+        )
 
 
 def open_npy(folder: Path, name: str, type_map: Sequence[str] | None = None) -> NpySystem:
@@ -171,7 +184,7 @@ def open_npy(folder: Path, name: str, type_map: Sequence[str] | None = None) -> 
         what = "box.npy is missing: add it, or an empty file `nopbc` if the system is not periodic"
         raise InputError(Problem(str(sets[0] / "box.npy"), "", what))
     labels = tuple(
-        name for name in ("energy", "force", "virial") if (sets[0] / f"{name}.npy").exists()
+        name for name in ("energy", "force", "virial") if os.path.lexists(sets[0] / f"{name}.npy")
     )
     lengths = tuple(
         _check_set(path, len(types), labels, periodic=periodic, mixed=mixed) for path in sets
@@ -233,11 +246,10 @@ def _read_type_map(folder: Path, given: Sequence[str] | None) -> tuple[str, ...]
 
 def _read_types(folder: Path) -> IntArray:
     path = folder / "type.raw"
+    _check_regular(path)
     try:
         types = np.array([int(word) for word in path.read_text().split()], dtype=np.int64)
-    except FileNotFoundError:
-        raise InputError(Problem(str(path), "", "file is missing")) from None
-    except ValueError:
+    except (ValueError, OverflowError):
         raise InputError(Problem(str(path), "", "integers are expected")) from None
     if not types.size:
         raise InputError(Problem(str(path), "", "is empty: the system has no atoms"))

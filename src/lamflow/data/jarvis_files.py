@@ -65,7 +65,7 @@ def open_jarvis(path: Path, name: str) -> JarvisFile:
     """
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(Problem(str(path), "", f"not readable as JSON ({error})")) from None
     if not isinstance(entries, list) or not entries:
         raise InputError(Problem(str(path), "", "a list of at least one entry is expected"))

@@ -109,7 +109,8 @@ def broken_bits(system: System) -> IntArray:
     }  # fmt: skip
     for bit, array in arrays.items():
         if array is not None:
-            finite = np.isfinite(array.reshape(system.nframes, -1)).all(axis=1)
+            # NaN is not below anything; what is beyond all physics (eV, Å) counts as infinite.
+            finite = (np.abs(array.reshape(system.nframes, -1)) < 1e12).all(axis=1)
             bits[np.logical_not(finite)] |= bit
     if system.cells is not None:
         usable = np.flatnonzero(bits & BAD_CELL == 0)
