@@ -35,7 +35,11 @@ class UpdateReportParams(StrictModel):
         "parity": "points for parity plots",
         "gate": "what the gate said",
     },
-    groups={"verdicts": "what was found, by slot", "steps": "records of the steps"},
+    groups={
+        "verdicts": "what was found, by slot",
+        "coverages": "comparisons with what the model knows, by slot",
+        "steps": "records of the steps",
+    },
     outputs={
         "ending": "what becomes of each dataset, JSON",
         "report": "HTML page",
@@ -58,7 +62,7 @@ def update_report(params: UpdateReportParams, io: StepIO) -> Mapping[str, str]:
         decisions=io.inputs["decisions"], growth=io.inputs["growth"],
         examination=io.inputs["examination"], parity=io.inputs["parity"],
         model=io.inputs["model"], ending=ending, verdicts=io.groups["verdicts"],
-        steps=io.groups["steps"],
+        coverages=io.groups["coverages"], steps=io.groups["steps"],
     )  # fmt: skip
     write_json(io.outputs["ending"], ending.model_dump(mode="json"))
     write_json(io.outputs["metrics"], page.metrics)

@@ -108,7 +108,11 @@ class _Builder:
             {port: origin for port, origin in known.items() if port != "data"}
             | {port: tested[port] for port in ("examination", "parity")}
             | {"gate": published["gate"]},
-            {"verdicts": verdicts, "steps": self.graph.records()},
+            {
+                "verdicts": verdicts,
+                "coverages": {name: step["coverage"] for name, step in weighed.items()},
+                "steps": self.graph.records(),
+            },
         )
         done = add(
             "conclude",

@@ -1,6 +1,7 @@
 """Commands that put models and datasets into the registry, and let them become latest."""
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,6 +44,9 @@ def push_model(
         int | None, typer.Option("--labels", min=0, help="DFT labels bought for it.")
     ] = None,
     limit: Limits = None,
+    data: Annotated[
+        bool, typer.Option("--data", help="Publish its training and test frames, too, for updates.")
+    ] = False,
     tag: TagOption = "latest",
     store: StoreOption = None,
     as_json: AsJson = False,
@@ -52,6 +56,8 @@ def push_model(
 
     registry = open_from(store)
     folder, path = _find_model(run, member)
+    if data:
+        _add_data(registry, folder, path, name)
     release = push(
         registry, folder, name, run=path, exam=_find_exam(exam), parents=parent or (),
         labels_bought=labels, limits=tuple(limit or ()),
@@ -66,6 +72,16 @@ def _find_exam(run: str | None) -> Path | None:
     from lamflow.engine.records import find_run
 
     return find_run(run, Path.cwd()).path
+
+
+def _add_data(registry: "Registry", folder: Path, run: Path | None, name: str) -> None:
+    from lamflow.registry.datasets import add_data_of_run
+    from lamflow.train.model_card import read_model_card
+
+    if run is None:
+        raise InputError(Problem(str(folder), "--data", "is no run: its steps have the data"))
+    for release in add_data_of_run(registry, run, name, read_model_card(folder)):
+        print(f"{release}  {release.size} bytes", file=sys.stderr)
 
 
 def _find_model(run: str, member: str) -> tuple[Path, Path | None]:
@@ -145,12 +161,22 @@ def promote(
 def submit_dataset(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="Folder of a dataset.")],
     name: Annotated[str, typer.Option("--name", help="Name in the inbox.")],
+    licence: Annotated[str, typer.Option(help="Licence, such as CC-BY-4.0.")] = "",
+    dft: Annotated[str, typer.Option(help="Method of the labels, in words.")] = "",
+    source: Annotated[str, typer.Option(help="Where the data come from.")] = "",
     store: StoreOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Send a dataset to the inbox, for the next update to look at."""
+    """Send a dataset to the inbox, for the next update to look at; its card tells its licence."""
     from lamflow.registry.inbox import submit
 
+    if licence or dft or source:
+        from lamflow.data.card import make_card, write_card
+
+        if (path / "card.json").exists():
+            what = "is there and tells licence, method and source; leave the options out"
+            raise InputError(Problem(str(path / "card.json"), "", what))
+        write_card(path, make_card(path, name, licence=licence, dft=dft, source=source))
     item = submit(open_from(store).store, path, name)
     if as_json:
         print(json.dumps({"name": item.name, "new": item.is_new}))

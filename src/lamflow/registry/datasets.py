@@ -7,9 +7,11 @@ from lamflow.data.card import CARD, DatasetCard, dataset_sha256, make_card, read
 from lamflow.errors import InputError, Problem
 from lamflow.files import list_files, write_json
 from lamflow.progress import Progress, silent
-from lamflow.registry.names import check_name
+from lamflow.registry.models import find_test_sets, find_training_sets
+from lamflow.registry.names import LATEST, check_name
 from lamflow.registry.registry import Registry
 from lamflow.registry.release import DatasetContent, Release, describe_parts
+from lamflow.train.model_card import ModelCard
 
 
 def add_dataset(
@@ -86,3 +88,35 @@ def _files(path: Path) -> dict[str, Path]:
             what = f"is a link out of {path}; put the file itself there"
             raise InputError(Problem(str(file), "", what))
     return {name: file for name, file in files.items() if name != CARD}
+
+
+def add_data_of_run(registry: Registry, run: Path, model: str, card: ModelCard) -> list[Release]:
+    """Publish what a run's model was taught and tested on, so that updates can go on from it.
+
+    Parameters
+    ----------
+    registry
+        Where to publish.
+    run
+        Folder of the run, with its steps.
+    model
+        Name of the model; datasets are called MODEL/HEAD/train and MODEL/HEAD/test.
+    card
+        The model's card.
+
+    Raises
+    ------
+    InputError
+        The steps of the run are not here.
+    """
+    train, test = find_training_sets(run, card), find_test_sets(run, card)
+    if missing := sorted(card.heads.keys() - (train.keys() & test.keys())):
+        what = f"has no longer the data of {', '.join(missing)} in its steps; run it again"
+        raise InputError(Problem(str(run), "--data", what))
+    releases = []
+    for head in card.heads:
+        for part, folders in (("train", train), ("test", test)):
+            release = add_dataset(registry, folders[head], f"{model}/{head}/{part}")
+            registry.move_tag("dataset", release.name, LATEST, release.version, only_forward=True)
+            releases.append(release)
+    return releases

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lamflow.data.card import CARD, DatasetCard
+from lamflow.config.base import label
+from lamflow.data.card import CARD, DatasetCard, read_card
 from lamflow.errors import InputError, Problem
 from lamflow.evaluate.properties.result import PropertyValue
 from lamflow.files import list_files, read_json, sha256_file
@@ -67,12 +68,16 @@ def push_model(
         There is no model, a file differs from its card, the metrics can't be read, or `exam`
         tested another model.
     """
+    card = read_model_card(folder)
     known = {} if run is None else _heads_of_run(_result(run) / CARD) | _cards_of_steps(run)
     places = [_result(run)] if run else []
     if exam:
         _check_exam(exam, folder)
         places.append(_result(exam))
     found = [one for place in places for one in _results(place / "metrics.json")]
+    if run:
+        own = _with_test_sets(_results(_result(run) / "metrics.json"), card, run)
+        found = [*own, *found[len(own) :]]
     return publish_model(
         registry, folder, name,
         results=tuple({(one.test_set, one.head): one for one in found}.values()),
@@ -177,6 +182,41 @@ def _results(file: Path) -> tuple[TestResult, ...]:
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(Problem(str(file), "", f"can't be read as metrics: {error}")) from error
+
+
+def _with_test_sets(
+    results: Sequence[TestResult], card: ModelCard, run: Path | None
+) -> tuple[TestResult, ...]:
+    """Add the hashes of the test sets, as far as the run's steps are here."""
+    found = {} if run is None else find_test_sets(run, card)
+    return tuple(
+        one.model_copy(update={"sha256": read_card(found[one.head]).sha256})
+        if one.head in found
+        else one
+        for one in results
+    )
+
+
+def find_training_sets(run: Path, card: ModelCard) -> dict[str, Path]:
+    """Find the frames that taught each head in the steps of a run, by their hash."""
+    known = {
+        read_json(file).get("sha256"): file.parent
+        for file in sorted(run.glob("steps/*/outputs/parts/train/card.json"))
+    }
+    return {n: known[head.sha256] for n, head in card.heads.items() if head.sha256 in known}
+
+
+def find_test_sets(run: Path, card: ModelCard) -> dict[str, Path]:
+    """Find the frames that each head was tested on in the steps of a run: its own, or held out."""
+    found = {}
+    for head, train in find_training_sets(run, card).items():
+        own = sorted(run.glob(f"steps/test-clean-{label(head)}-*/outputs/dataset/{CARD}"))
+        held_out = train.parent / "test"
+        if own:
+            found[head] = own[-1].parent
+        elif (held_out / CARD).is_file():
+            found[head] = held_out
+    return found
 
 
 def _properties(file: Path) -> tuple[PropertyValue, ...]:

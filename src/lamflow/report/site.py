@@ -8,6 +8,7 @@ from typing import Any
 from lamflow.errors import InputError, Problem
 from lamflow.evaluate.embedding import TypeMap, type_map_plane
 from lamflow.files import new_folder, write_text
+from lamflow.registry.inbox import scan
 from lamflow.registry.lineage import lineage, tree_lines
 from lamflow.registry.names import Kind
 from lamflow.registry.parts import fetch_part
@@ -19,6 +20,7 @@ from lamflow.report.lineage_svg import lineage_markup
 from lamflow.report.site_pages import Header, Named
 from lamflow.report.tables import error_table
 from lamflow.report.text import flatten
+from lamflow.update.ledger import endings
 
 _MARK = ".lamflow-site"  # a folder with it may be replaced
 _CHECKPOINT = "model.pt"
@@ -70,6 +72,7 @@ def build_site(
     pages = {"index.html": _index(registry, models, datasets)}
     pages |= {named.page: _model(registry, named, embedding_map) for named in models}
     pages |= {named.page: _dataset(registry, named, models) for named in datasets}
+    pages |= _update_reports(registry, models)
     with new_folder(folder) as made:
         write_text(made / _MARK, "")
         for name, text in pages.items():
@@ -87,6 +90,12 @@ def _named(registry: Registry, kind: Kind) -> list[Named]:
         )
         for name in registry.names(kind)
     ]
+
+
+def _update_reports(registry: Registry, models: list[Named]) -> dict[str, str]:
+    """Fetch the reports of all updates, as pages."""
+    pages = _reports(registry, models)
+    return {page: registry.store.read(key)[0].decode() for key, page in pages.items()}
 
 
 def _page(template: str, name: str, status: str, headline: str, **values: Any) -> str:
@@ -116,7 +125,18 @@ def _index(registry: Registry, models: list[Named], datasets: list[Named]) -> st
         names=[named.name for named in models],
         comparison=site_pages.comparison(models),
         squares=site_pages.periodic_table(amounts, "frames of datasets that have it"),
+        inbox=site_pages.inbox_lines(scan(registry.store), _reports(registry, models)),
     )  # fmt: skip
+
+
+def _reports(registry: Registry, models: list[Named]) -> dict[str, str]:
+    """Page of each update's report, by the key of the report."""
+    return {
+        ending.report: site_pages.update_page(named, ending)
+        for named in models
+        for ending in endings(registry.store, named.name)
+        if ending.report is not None and registry.store.stat(ending.report) is not None
+    }
 
 
 def _some(number: int, what: str) -> str:
@@ -139,6 +159,9 @@ def _model(registry: Registry, named: Named, embedding_map: EmbeddingMap | None)
         current=current,
         content=content,
         versions=site_pages.version_lines(named),
+        updates=site_pages.update_lines(
+            named, endings(registry.store, named.name), _reports(registry, [named])
+        ),
         history=site_plots.history(named.releases),
         errors=error_table(site_pages.metrics_of(content), weights),
         properties=site_pages.property_lines(content),

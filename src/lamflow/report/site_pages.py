@@ -1,13 +1,15 @@
 """What the pages of the registry's site show: rows and values, ready for the templates."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lamflow.registry.inbox import Item
 from lamflow.registry.release import DatasetContent, ModelContent, Release
 from lamflow.report.periodic_table import place
 from lamflow.report.tables import ERROR_QUANTITIES
 from lamflow.report.text import DASH, count, error, plain
+from lamflow.update.ledger import Ending
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,45 @@ def version_lines(named: Named) -> list[Line]:
             f"{content.gpu_hours:.2f}",
         )  # fmt: skip
         lines.append(Line("", str(release.version), cells))
+    return lines
+
+
+def update_page(named: Named, ending: Ending) -> str:
+    """Return the file of an update's report."""
+    return f"update.{named.name.replace('/', '.')}.{ending.id}.html"
+
+
+def update_lines(named: Named, endings: Sequence[Ending], reports: Mapping[str, str]) -> list[Line]:
+    """List the updates of a model, the newest first; `reports` are pages by the report's key."""
+    lines = []
+    for number, ending in reversed(list(enumerate(endings, start=1))):
+        if ending.release:
+            result = f"✓ {ending.release} is released"
+        elif ending.candidate:
+            result = f"✗ {ending.candidate} was refused: {'; '.join(ending.worse)}"
+        else:
+            result = "no new version"
+        datasets = [f"{one.name} {one.decision}" for one in ending.outcomes]
+        datasets += [f"{name} is tried again alone" for name in ending.alone]
+        cells = (
+            ending.finished.replace("T", " "), plain(ending.base), result, "; ".join(datasets),
+        )  # fmt: skip
+        lines.append(Line(reports.get(ending.report or "", ""), f"update {number}", cells))
+    return lines
+
+
+def inbox_lines(items: Iterable[Item], reports: Mapping[str, str]) -> list[Line]:
+    """List what contributors have sent; `reports` are pages by the report's key."""
+    lines = []
+    for item in items:
+        found = item.outcome
+        if found is None:
+            state = "waits for an update" if item.is_new else "not complete"
+            lines.append(Line("", item.name, (state, item.fault or DASH, DASH)))
+            continue
+        page = reports.get(found.report or "", "")
+        cells = (found.decision, found.reason or DASH, plain(found.release))
+        lines.append(Line(page, item.name, cells))
     return lines
 
 

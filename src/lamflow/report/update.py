@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from lamflow.files import read_json
-from lamflow.report import dag_svg, plots, tables, text
+from lamflow.report import coverage_plots, dag_svg, plots, tables, text
 from lamflow.report.html import render
 from lamflow.report.model import Array, StepRecord
+from lamflow.select.coverage import MAP
 from lamflow.train.curve import Curve, read_curve
 from lamflow.update.decide import Decision, read_decisions
 from lamflow.update.examine import Examination
@@ -46,6 +47,8 @@ class UpdateReport:
         What was found about each dataset.
     parity
         See `lamflow.report.model.PretrainReport.parity`, by test set.
+    maps
+        Maps of the comparisons, by dataset, see `lamflow.report.coverage_plots.region_map`.
     curves
         Learning curve; empty without a new version.
     model_card
@@ -65,6 +68,7 @@ class UpdateReport:
     ending: Ending
     verdicts: Sequence[Verdict]
     parity: Mapping[str, Mapping[str, Array]]
+    maps: Mapping[str, Mapping[str, Array]]
     curves: Mapping[str, Curve]
     model_card: Mapping[str, Any]
     steps: Sequence[StepRecord]
@@ -111,13 +115,17 @@ def collect_update(
     model: Path,
     ending: Ending,
     verdicts: Mapping[str, Path],
+    coverages: Mapping[str, Path],
     steps: Mapping[str, Path],
 ) -> UpdateReport:
-    """Read the products of an update's steps."""
-    points: dict[str, dict[str, Array]] = {}
-    for file in sorted(parity.glob("*.npz")):
-        with np.load(file, allow_pickle=False) as arrays:
-            points[file.stem] = {q: arrays[q].astype(np.float64) for q in arrays.files}
+    """Read the products of an update's steps; `verdicts` and `coverages` are by slot."""
+    found = {slot: Verdict.model_validate(read_json(path)) for slot, path in verdicts.items()}
+    points = {file.stem: _arrays(file) for file in sorted(parity.glob("*.npz"))}
+    maps = {
+        str(found[slot].name): _arrays(folder / MAP)
+        for slot, folder in coverages.items()
+        if (folder / MAP).is_file()
+    }
     card = read_json(model / _MODEL_CARD) if (model / _MODEL_CARD).is_file() else {}
     heads = list(card.get("heads", {}))
     return UpdateReport(
@@ -130,12 +138,18 @@ def collect_update(
         growth=Growth.model_validate(read_json(growth)),
         examination=Examination.model_validate(read_json(examination)),
         ending=ending,
-        verdicts=[Verdict.model_validate(read_json(path)) for path in verdicts.values()],
+        verdicts=list(found.values()),
         parity=points,
+        maps=maps,
         curves={"training": read_curve(model / "lcurve.out", heads[0])} if heads else {},
         model_card=card,
         steps=[StepRecord.from_record(read_json(path)) for path in steps.values()],
     )
+
+
+def _arrays(file: Path) -> dict[str, Array]:
+    with np.load(file, allow_pickle=False) as arrays:
+        return {name: arrays[name].astype(np.float64) for name in arrays.files}
 
 
 def headline(report: UpdateReport) -> str:
@@ -170,6 +184,7 @@ def render_update(report: UpdateReport) -> str:
         for one in report.examination.results
     }
     card = {k: v for k, v in report.model_card.items() if k not in ("versions", "model", "files")}
+    maps = [coverage_plots.region_map(name, one) for name, one in report.maps.items()]
     baselines = {one.head: dict(one.baseline) for one in report.examination.results}
     return render(
         "update.html.j2",
@@ -179,6 +194,7 @@ def render_update(report: UpdateReport) -> str:
         headline=headline(report),
         datasets=_dataset_rows(report),
         faults=_fault_rows(report.verdicts),
+        maps=[panel for panel in maps if panel is not None],
         changes=_change_rows(report),
         errors=tables.error_table(report.metrics, weights),
         curves=plots.learning_curves(report.curves, baselines) if report.curves else (),
