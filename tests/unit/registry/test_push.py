@@ -1,18 +1,25 @@
 """Adding datasets and pushing models."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 from registry_runs import write_run
 
 from lamflow.data.card import dataset_sha256, make_card, read_card, write_card
+from lamflow.data.split import split_dataset
 from lamflow.errors import InputError
 from lamflow.files import sha256_file, write_json, write_text
 from lamflow.registry.datasets import add_dataset
+
+
+from lamflow.files import write_json, write_text
+from lamflow.registry.datasets import add_data_of_run, add_dataset
 from lamflow.registry.models import push_model
 from lamflow.registry.registry import Registry
 from lamflow.registry.release import DatasetContent, ModelContent
-from lamflow.train.model_card import read_model_card
+from lamflow.train.model_card import read_model_card, write_model_card
+from lamflow.update.earlier import missing_data
 
 
 def push(registry: Registry, run: Path, **options: object) -> ModelContent:
@@ -166,3 +173,26 @@ def test_an_evaluation_of_the_model_comes_with_it(
     write_json(exam / "card.json", {})
     with pytest.raises(InputError, match="is no result of kind: evaluate"):
         push(registry, run, exam=exam)
+
+
+def test_data_of_a_run_are_published_for_updates(
+    registry: Registry, run: Path, dataset: Path
+) -> None:
+    write_card(dataset, make_card(dataset, "water", licence="MIT"))
+    parts = run / "steps/split-water-1/outputs/parts"
+    shutil.rmtree(parts)
+    split_dataset(dataset, parts, {"train": 0.5, "test": 0.5}, seed=1)
+    model = run / "result/model"
+    card = read_model_card(model)
+    head = card.heads["water"].model_copy(update={"sha256": read_card(parts / "train").sha256})
+    write_model_card(model, card.model_copy(update={"heads": {"water": head}}))
+    content = push(registry, run)
+    assert missing_data(registry, content) == [
+        "training data of head water", "a test set of head water"
+    ]  # fmt: skip
+    add_data_of_run(registry, run, "open/water", read_model_card(model))
+    assert registry.names("dataset") == ["open/water/water/test", "open/water/water/train"]
+    assert missing_data(registry, content) == []
+    shutil.rmtree(run / "steps")
+    with pytest.raises(InputError, match="no longer the data of water in its steps"):
+        add_data_of_run(registry, run, "open/water", read_model_card(model))
