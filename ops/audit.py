@@ -2,10 +2,15 @@
 
 from collections.abc import Mapping
 
+from lamflow.ops.measure import MeasureParams
+
 from lamflow.config.update import PlaceParams
 from lamflow.engine.operator import StepIO, operator
+from lamflow.evaluate.measure import measure_properties
+from lamflow.evaluate.properties.result import PropertyValue
 from lamflow.files import read_json, write_json
 from lamflow.registry.open import open_registry
+from lamflow.train.model_card import read_model_card
 from lamflow.update.base import find_base
 from lamflow.update.decide import read_decisions
 from lamflow.update.examine import Examination
@@ -21,6 +26,8 @@ class AuditParams(PlaceParams):
 
     seed: int
     """Decides which points the parity plots show."""
+    systems: tuple[MeasureParams, ...] = ()
+    """Systems whose properties are computed."""
 
 
 @operator(
@@ -32,9 +39,12 @@ class AuditParams(PlaceParams):
         "model": "the new version",
         "data": "what its heads were taught",
     },
-    groups={"parts": "parts of each slot's dataset"},
+    groups={
+        "parts": "parts of each slot's dataset",
+        "structures": "files with systems that are no crystals, by system",
+    },
     outputs={"examination": "errors, JSON", "parity": "points for parity plots, by test set"},
-    numbers=("test_sets",),
+    numbers=("test_sets", "properties"),
 )
 def audit(params: AuditParams, io: StepIO) -> Mapping[str, int]:
     """Measure each head of the new version on every set that the old one was tested on, and new."""
@@ -49,7 +59,23 @@ def audit(params: AuditParams, io: StepIO) -> Mapping[str, int]:
                 io.groups["parts"], io.inputs["model"], io.inputs["data"], io.outputs["parity"],
                 io.scratch, seed=params.seed, progress=io.progress,
             )  # fmt: skip
+            found = found.model_copy(update={"properties": _measured(params, io)})
     else:
         leave_empty(io.outputs["parity"], "there is no new version to test")
     write_json(io.outputs["examination"], found.model_dump(mode="json"))
-    return {"test_sets": len(found.results)}
+    return {"test_sets": len(found.results), "properties": len(found.properties)}
+
+
+def _measured(params: AuditParams, io: StepIO) -> tuple[PropertyValue, ...]:
+    """Compute the properties of all systems whose head the new version has."""
+    heads = read_model_card(io.inputs["model"]).heads
+    values: list[PropertyValue] = []
+    for one in params.systems:
+        if one.head is not None and one.head not in heads:
+            continue  # a head that is still to come
+        start = one.crystal or io.groups["structures"][one.system]
+        values += measure_properties(
+            io.inputs["model"], one.head, one.system, start, one.tests, one.md,
+            io.scratch / "properties" / one.system, progress=io.progress,
+        )  # fmt: skip
+    return tuple(values)

@@ -7,6 +7,7 @@ never worked on twice. A schedule on a cluster has nobody to look; there the fir
 """
 
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -15,6 +16,7 @@ from lamflow.ops.conclude import conclude
 from lamflow.ops.decide import DecideParams, decide
 from lamflow.ops.grow import GrowParams, grow
 from lamflow.ops.look import LookParams, look
+from lamflow.ops.measure import MeasureParams
 from lamflow.ops.publish import PublishParams, publish
 from lamflow.ops.update_report import UpdateReportParams, update_report
 from lamflow.ops.vet import VetParams, vet
@@ -24,6 +26,7 @@ from lamflow.config.location import is_remote
 from lamflow.config.portable import portable
 from lamflow.config.update import PlaceParams, UpdateConfig
 from lamflow.engine.graph import Graph, Origin, Step
+from lamflow.engine.inputs import source_of
 from lamflow.errors import InputError, Problem
 from lamflow.registry.open import open_registry
 from lamflow.train import presets
@@ -81,7 +84,9 @@ class _Builder:
         vetted = {f"slot-{slot:02d}": self._vet(slot, plan) for slot in self.slots}
         weighed = {name: self._weigh(name, plan, step) for name, step in vetted.items()}
         verdicts = {name: step["verdict"] for name, step in vetted.items()}
-        parts = {"parts": {name: step["parts"] for name, step in vetted.items()}}
+        parts: dict[str, Mapping[str, Origin]] = {
+            "parts": {name: step["parts"] for name, step in vetted.items()}
+        }
         novelties = {name: step["novelty"] for name, step in weighed.items()}
         decided = add(
             "decide",
@@ -93,7 +98,7 @@ class _Builder:
         known = plan | {"decisions": decided["decisions"]}
         grown = add("grow", grow, self._training(), known, parts)
         known |= {port: grown[port] for port in ("growth", "model", "data")}
-        tested = add("audit", audit, AuditParams(**self.place, seed=config.seed), known, parts)
+        tested = add("audit", audit, self._audit(), known, parts | self._structures())
         published = add(
             "publish",
             publish,
@@ -148,6 +153,19 @@ class _Builder:
         params = WeighParams(**self.place, settings=config.coverage, seed=config.seed)
         inputs = plan | {"verdict": vetted["verdict"], "parts": vetted["parts"]}
         return self.graph.add(f"{name}-weigh", weigh, params, inputs)
+
+    def _audit(self) -> AuditParams:
+        systems = tuple(
+            MeasureParams(
+                system=one.name, crystal=one.crystal, head=one.head, tests=one.tests, md=one.md
+            )
+            for one in self.config.properties
+        )
+        return AuditParams(**self.place, seed=self.config.seed, systems=systems)
+
+    def _structures(self) -> dict[str, Mapping[str, Origin]]:
+        files = {one.name: one.structure for one in self.config.properties if one.structure}
+        return {"structures": {name: source_of(path) for name, path in files.items()}}
 
     def _training(self) -> GrowParams:
         config = self.config

@@ -222,7 +222,7 @@ def test_an_update_makes_a_version_of_what_is_in_the_inbox(
     files = tmp_path / "files"
     tiny.write("clean", files, {})  # for its data
     registry = f"s3://{engine.place.bucket}/{engine.place.prefix}/registry"
-    words = ("datasets", "submit", files / "train", "--name", "test/alloy", "--store", registry)
+    words = ("datasets", "submit", files / "train", "--name", "alloy", "--store", registry)
     code, out, err = lamflow(*words)
     assert code == 0, out + err
     profile = {**TINY, "secrets": [keys_secret]}

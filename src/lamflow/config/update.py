@@ -14,6 +14,7 @@ from lamflow.config.base import (
     StrictModel,
 )
 from lamflow.config.coverage import CoverageSettings
+from lamflow.config.evaluate import Properties
 from lamflow.config.location import Location
 from lamflow.config.model import Model
 from lamflow.config.run import Profiles, RunSettings
@@ -85,6 +86,9 @@ class UpdateConfig(StrictModel):
     """How it is compared with what the model knows; what is covered is not trained on."""
     heads: HeadSettings = HeadSettings()
     """What learns it."""
+    properties: Properties = ()
+    """Systems whose properties each version must keep within their limits, or the path of a YAML
+    file with such a list; a system is left out while its head is not there."""
     gate: GateSettings = GateSettings()
     """When the result is released."""
     lease: PositiveNumber = 120.0

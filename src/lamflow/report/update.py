@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lamflow.evaluate.properties.result import PropertyValue
 from lamflow.files import read_json
 from lamflow.report import coverage_plots, dag_svg, plots, tables, text
 from lamflow.report.html import render
@@ -196,6 +197,7 @@ def render_update(report: UpdateReport) -> str:
         faults=_fault_rows(report.verdicts),
         maps=[panel for panel in maps if panel is not None],
         changes=_change_rows(report),
+        properties=[_property_row(one) for one in report.examination.properties],
         errors=tables.error_table(report.metrics, weights),
         curves=plots.learning_curves(report.curves, baselines) if report.curves else (),
         parity=plots.parity(report.parity),
@@ -261,6 +263,15 @@ def _change_rows(report: UpdateReport) -> list[dict[str, str]]:
                 "change": _change(old, now),
             })  # fmt: skip
     return rows
+
+
+def _property_row(one: PropertyValue) -> dict[str, str]:
+    return {
+        "name": f"{one.system}: {one.name}",
+        "value": text.DASH if one.value is None else f"{one.value:.4g} {one.unit}",
+        "reference": text.DASH if one.reference is None else f"{one.reference:.4g} {one.unit}",
+        "verdict": "✓ passed" if one.passed else f"✗ failed{': ' * bool(one.reason)}{one.reason}",
+    }
 
 
 def _change(old: float, now: float) -> str:

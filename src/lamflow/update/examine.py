@@ -14,6 +14,7 @@ from lamflow.data.dataset import Dataset
 from lamflow.data.references import Baseline, dataset_references
 from lamflow.evaluate.head import evaluate_head
 from lamflow.evaluate.predictor import DeepmdPredictor
+from lamflow.evaluate.properties.result import PropertyValue
 from lamflow.evaluate.table import ERROR_KEYS
 from lamflow.evaluate.zero_shot import zero_shot_errors
 from lamflow.progress import Progress, silent
@@ -31,6 +32,8 @@ class Examination(StrictModel):
 
     results: tuple[TestResult, ...] = ()
     """Errors of the new version per test set and head."""
+    properties: tuple[PropertyValue, ...] = ()
+    """Properties of known systems."""
     before: dict[str, dict[str, float | None]] = Field(default={})
     """Per test set, errors of the version before: as registered for sets that it was tested on;
     for a new set zero-shot with the head that the new one began with, references refitted."""

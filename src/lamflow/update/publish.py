@@ -84,6 +84,7 @@ def publish_candidate(
     release = publish_model(
         registry, made.model, name,
         results=made.examination.results,
+        properties=made.examination.properties,
         known=_ancestors(registry, plan, learnt, made),
         config=made.config,
         parents=[plan.base] if plan.base else [],

@@ -10,10 +10,6 @@ from lamflow.data.card import dataset_sha256, make_card, read_card, write_card
 from lamflow.data.split import split_dataset
 from lamflow.errors import InputError
 from lamflow.files import sha256_file, write_json, write_text
-from lamflow.registry.datasets import add_dataset
-
-
-from lamflow.files import write_json, write_text
 from lamflow.registry.datasets import add_data_of_run, add_dataset
 from lamflow.registry.models import push_model
 from lamflow.registry.registry import Registry

@@ -284,7 +284,5 @@ def test_what_is_wrong_with_a_dataset_becomes_a_verdict(
 def test_a_model_without_registered_data_is_refused(registry: Registry, tmp_path: Path) -> None:
     reference = push(registry, tmp_path, "1")
     plan = Plan(base=reference, id="x", owner="me")
-    with pytest.raises(
-        InputError, match=r"training data of head tio2.*models push RUN --data"
-    ):
+    with pytest.raises(InputError, match=r"training data of head tio2.*models push RUN --data"):
         find_base(registry, plan)
