@@ -58,6 +58,9 @@ def build(config: UpdateConfig, *, cluster: bool = False, standing: bool = False
     fixed = None
     if not standing:
         fixed = survey(open_registry(config.registry), config.model, config.max_datasets)
+        if fixed.base is None and fixed.datasets and config.first is None:
+            what = "there is no version yet; name the network of the first one, such as dpa1-tiny"
+            raise InputError(Problem("first", "", what))
     slots = config.max_datasets if fixed is None else len(fixed.datasets)
     owner = "" if cluster or standing else f"{socket.gethostname()}:{Path.cwd() / config.name}"
     return _Builder(config, fixed, slots, owner).build()

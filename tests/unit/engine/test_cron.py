@@ -1,5 +1,6 @@
 """Schedules on a cluster: manifests that Argo 3.6 to 4.1 takes, and the server as a stand-in."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from argo_checks import VERSIONS, reference_errors, schema_errors
 from argo_stub import NAMESPACE, TOKEN, Stub, argo_stub
 from lamflow.workflows.kinds import build_graph
 
+from lamflow.cli import main as command
 from lamflow.config.loader import load_config
 from lamflow.context import add_context
 from lamflow.engine.cron import CRON_LABEL, ArgoSchedules, Timing, render_cron, schedule_name
@@ -114,3 +116,36 @@ def test_an_answer_that_got_lost_starts_no_second_run(stub: Stub) -> None:
     stub.faults = [503]
     workflow = schedules.run_now("nightly")
     assert list(stub.workflows) == [workflow]
+
+
+def test_the_command_on_a_cluster(
+    stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = (WORKFLOWS / "update.yaml").read_text()
+    Path("update.yaml").write_text(text)
+    on = ["--context", "stub"]
+
+    def run(*words: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["lamflow", "schedule", *words, *on])
+        with pytest.raises(SystemExit) as ended:
+            command.main()
+        return int(ended.value.code or 0)
+
+    when = ("--cron", "0 3 * * *", "--timezone", "Europe/Berlin")
+    assert run("create", "update.yaml", *when) == 0
+    (name,) = stub.crons
+    assert name == "openlam-nightly"
+    spec = stub.crons[name]["spec"]
+    assert spec["schedules"] == ["0 3 * * *"]
+    tasks = spec["workflowSpec"]["templates"]
+    looks = next(one for one in tasks if one["name"] == "run")["dag"]["tasks"][0]
+    assert '"fixed": null' in looks["arguments"]["artifacts"][0]["raw"]["data"], "it looks later"
+    for words in (["list"], ["show", name], ["suspend", name], ["resume", name],
+                  ["run-now", name], ["history", name]):  # fmt: skip
+        assert run(*words) == 0
+    assert "Europe/Berlin" in capsys.readouterr().out
+    assert run("create", "update.yaml", *when, "--set", f"registry={tmp_path}") == 2
+    assert "pods don't see" in capsys.readouterr().err
+    assert run("delete", name) == 0
+    assert run("show", name) == 2

@@ -13,12 +13,14 @@ from lamflow.errors import InputError
 from lamflow.evaluate.embedding import TypeMap
 from lamflow.files import write_json
 from lamflow.registry.datasets import add_dataset
+from lamflow.registry.inbox import Outcome, submit
 from lamflow.registry.models import push_model
 from lamflow.registry.registry import Registry
 from lamflow.registry.release import Release
 from lamflow.report.periodic_table import FAMILIES, family, place
 from lamflow.report.site import build_site, fetch_embedding_map
 from lamflow.store.local import LocalStore
+from lamflow.update.ledger import Ending, close
 
 DEMO = Path(__file__).parents[3] / "workflows/data"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -47,7 +49,31 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
         )  # fmt: skip
     push_model(registry, run / "result/model", "open/y")
     registry.move_tag("model", "open/x", "latest", 2)
+    _update(registry, root)
     return registry
+
+
+def _update(registry: Registry, root: Path) -> None:
+    """Three contributions: one was quarantined, one stopped by the gate, one waits."""
+    sha256 = {}
+    for name in ("dirty", "worse", "later"):
+        (root / name).mkdir()
+        (root / name / "data.raw").write_text(name)
+        manifest = submit(registry.store, root / name, name).manifest
+        sha256[name] = manifest.sha256 if manifest else ""
+    key = "updates/open/x/@reports/abc.html"
+    registry.store.write(key, b"<!doctype html><title>update</title>")
+    outcomes = (
+        Outcome(name="dirty", sha256=sha256["dirty"], decision="quarantined", reason="NaN <1>",
+                report=key),
+        Outcome(name="worse", sha256=sha256["worse"], decision="stopped", reason="the gate",
+                report=key, release="open/x@3"),
+    )  # fmt: skip
+    ending = Ending(
+        id="abc", base="open/x@2", candidate="open/x@3", worse=("tio2: 1 → 2",),
+        outcomes=outcomes, report=key, finished="2026-01-02T03:04:05Z",
+    )  # fmt: skip
+    close(registry, "open/x", ending)
 
 
 def a_map(registry: Registry, release: Release) -> TypeMap:
@@ -96,6 +122,18 @@ def test_a_model_page_shows_its_history(site: Path) -> None:
     assert "✗ failed: not relaxed" in text
     bare = (site / "model.open.y.html").read_text()
     assert "Errors over versions" not in bare
+
+
+def test_updates_and_the_inbox_are_shown(site: Path) -> None:
+    index = (site / "index.html").read_text()
+    assert 'href="update.open.x.abc.html">dirty</a>' in index
+    assert "NaN &lt;1&gt;" in index
+    assert "waits for an update" in index
+    model = (site / "model.open.x.html").read_text()
+    assert 'href="update.open.x.abc.html">update 1</a>' in model
+    assert "✗ open/x@3 was refused: tio2: 1 → 2" in model
+    assert (site / "update.open.x.abc.html").read_text().startswith("<!doctype html>")
+    assert "Updates" not in (site / "model.open.y.html").read_text()
 
 
 def test_a_dataset_page_names_its_models(site: Path) -> None:
