@@ -53,7 +53,7 @@ class CompressSettings:
     extrapolate: float = 5.0
     frames: int = 100
     energy_meV_per_atom: float = 0.1  # noqa: N815 - the units are meV and Å
-    force_meV_per_A: float = 1.0  # noqa: N815
+    force_meV_per_A: float = 5.0  # noqa: N815
     virial_meV_per_atom: float = 1.0  # noqa: N815
 
 
@@ -183,7 +183,8 @@ def _compare(found: Agreement, settings: CompressSettings) -> None:
     if broken:
         raise RunError(
             f"the compressed model differs from the frozen one over {found.frames} frames: "
-            f"{', '.join(broken)}; lower table.stride"
+            f"{', '.join(broken)}; lower table.stride, or raise check.force where a "
+            "float32 model meets very large forces"
         )
 
 

@@ -75,7 +75,7 @@ def test_agreement_is_the_largest_difference_in_meV() -> None:  # noqa: N802
 
 def test_a_model_that_gives_no_number_never_agrees() -> None:
     found = agreement(Shifted(), Shifted(float("nan")), [dimer([0.7])])
-    with pytest.raises(RunError, match=r"force_meV_per_A inf \(limit 1\); lower table.stride"):
+    with pytest.raises(RunError, match=r"force_meV_per_A inf \(limit 5\); lower table.stride"):
         _compare(found, CompressSettings())
 
 
