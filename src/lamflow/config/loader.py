@@ -120,9 +120,8 @@ def read_draft(path: Path, overrides: Sequence[str] = (), stages: Sequence[str] 
     for assignment in overrides:
         override.apply(document, assignment)
     model = _model(document)
-    context = {
-        "folder": path.absolute().parent, "environment": os.environ, "stages": tuple(stages)
-    }  # fmt: skip
+    folder = Path(os.path.normpath(path.absolute())).parent  # the path itself may hold ".."
+    context = {"folder": folder, "environment": os.environ, "stages": tuple(stages)}
     problems = list(document.problems)
     config: BaseModel | None = None
     try:

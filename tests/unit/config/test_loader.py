@@ -111,6 +111,17 @@ def test_an_environment_variable_can_not_smuggle_a_path_out_of_the_folder(
         config(tmp_path, BASE.replace("path: data/water", 'path: "${env:LAMFLOW_TEST_PATH}/x"'))
 
 
+def test_the_path_of_the_file_itself_may_climb(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there/x.yaml").write_text(BASE)
+    monkeypatch.chdir(tmp_path / "here")
+    got = load_config(Path("../there/x.yaml")).config
+    assert got.datasets[0].path == str(tmp_path / "there/data/water")
+
+
 def test_overrides_set_values_by_key_index_and_name(tmp_path: Path) -> None:
     got = config(
         tmp_path,
