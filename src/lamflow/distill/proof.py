@@ -161,11 +161,9 @@ def prove_dynamics(
         theirs = _nvt(start, master, settings, settings.teacher_ps, settings.seed, silent)
         found["rdf"] = _attempt(lambda: _rdf(runs[0], theirs))
         calculators = {"student": student, "teacher": master}
-        for name, compute in (("eos", _eos), ("elastic", _elastic)):
-            found[name] = {
-                whose: _attempt(lambda c=one, f=compute: f(start, c))  # type: ignore[misc]
-                for whose, one in calculators.items()
-            }
+        bulk = {whose: _bulk(start, one) for whose, one in calculators.items()}
+        for name in ("eos", "elastic"):
+            found[name] = {whose: one[name] for whose, one in bulk.items()}
     return found
 
 
@@ -173,7 +171,7 @@ def _attempt(compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """Compute, or say why it could not be done: one property must not cost the others."""
     try:
         return compute()
-    except (LamflowError, ArithmeticError, ValueError) as error:
+    except _FAILURES as error:
         return {"reason": str(error)}
 
 
@@ -242,13 +240,25 @@ def rdf_overlap(r: FloatArray, one: FloatArray, other: FloatArray) -> float:
     return float((np.minimum(one, other) * r**2).sum()) / most if most else 1.0
 
 
-def _eos(start: "Atoms", calculator: Any) -> dict[str, Any]:
-    fit = equation_of_state(relaxed(start, calculator, fmax=_FMAX), calculator)
+def _bulk(start: "Atoms", calculator: Any) -> dict[str, dict[str, Any]]:
+    """Equation of state and elastic constants of the relaxed crystal, or why there are none."""
+    try:
+        rest = relaxed(start, calculator, fmax=_FMAX, steps=_RELAX_STEPS)
+    except _FAILURES as error:
+        return {name: {"reason": str(error)} for name in ("eos", "elastic")}
+    return {
+        "eos": _attempt(lambda: _eos(rest, calculator)),
+        "elastic": _attempt(lambda: _elastic(rest, calculator)),
+    }
+
+
+def _eos(rest: "Atoms", calculator: Any) -> dict[str, Any]:
+    fit = equation_of_state(rest, calculator)
     return {"volume_A3_per_atom": fit.volume, "bulk_modulus_GPa": fit.bulk_modulus}
 
 
-def _elastic(start: "Atoms", calculator: Any) -> dict[str, Any]:
-    tensor = elastic_tensor(relaxed(start, calculator, fmax=_FMAX), calculator, relax_atoms=False)
+def _elastic(rest: "Atoms", calculator: Any) -> dict[str, Any]:
+    tensor = elastic_tensor(rest, calculator, relax_atoms=False)
     return {
         "C11_GPa": float(np.mean([tensor[i, i] for i in range(3)])),
         "C12_GPa": float(np.mean([tensor[0, 1], tensor[0, 2], tensor[1, 2]])),
@@ -257,6 +267,8 @@ def _elastic(start: "Atoms", calculator: Any) -> dict[str, Any]:
 
 
 _FMAX = 0.01  # eV/Å; models in float32 can't be relaxed much further
+_RELAX_STEPS = 150  # a crystal near its rest needs tens; a bad student would wander for minutes
+_FAILURES = (LamflowError, ArithmeticError, ValueError)
 
 
 def summary(errors: Mapping[str, Any], dynamics: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
